@@ -6,16 +6,17 @@ from posixpath import splitext
 
 import msgspec
 
-from supervisor.model.certificate import CertificateUse, DesiredCertificate
+from supervisor.model.certificate import CertificateUse, DesiredCertificate, uses_of_instance
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.health import Probe
 from supervisor.model.image import HeldUpdate, ImageAhead, ImageKey, ImageRule
 from supervisor.model.need import Need
+from supervisor.model.published_port import PublishedPort
 from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.rollout import Hold, Scale
 from supervisor.model.secret import DesiredSecret, SecretUse
 from supervisor.model.source import AppRevision
-from supervisor.model.unit_name import instance_of, is_template
+from supervisor.model.unit_name import instance_in, instance_of, is_template
 
 
 class Candidate(AppRevision, frozen=True, kw_only=True):
@@ -53,19 +54,6 @@ class AfterApp(msgspec.Struct, frozen=True, kw_only=True):
     line: int = 0
 
 
-class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):
-    """Ports of the host that a unit publishes (PublishPort=)."""
-
-    address: str
-    """Of the host; empty is every one."""
-    first: int
-    last: int
-    protocol: str
-    path: str
-    """Of the file that says so, relative to the app's root."""
-    line: int = 0
-
-
 class InstallLine(msgspec.Struct, frozen=True, kw_only=True):
     """One name in an `[Install]`, where it stands."""
 
@@ -77,11 +65,15 @@ class InstallLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PerInstance(msgspec.Struct, frozen=True, kw_only=True):
-    """What each instance of a template has for itself: names, with `%i` for the instance's."""
+    """What each instance of a template has for itself: names, with `%i` for the instance's.
+
+    Of certificates, the uses of as many as could be ordered.
+    """
 
     images: tuple[str, ...] = ()
     volumes: tuple[str, ...] = ()
     secret_uses: tuple[SecretUse, ...] = ()
+    certificate_uses: tuple[CertificateUse, ...] = ()
 
 
 class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +102,7 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     only_one: str = ""
     """What of it only one instance can have, as its file says it (`IP=10.89.0.2`)."""
     per_instance: PerInstance = PerInstance()
-    """Of replicas: what of `images`, `volumes` and `secret_uses` there is for each."""
+    """Of replicas: what of `images`, `volumes` and the like there is for each."""
     requires: tuple[str, ...] = ()
     """Units that it needs (Requires=, BindsTo=, Wants=, Requisite=), generator's own excluded."""
     oneshot: bool = False
@@ -185,6 +177,12 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
             return (self.name,)
         return tuple(instance_of(self.name, one) for one in self.instances)
 
+    def under(self, name: str) -> "DesiredUnit":
+        """Return it as it is under one of its runtime names."""
+        uses = uses_of_instance(self.certificate_uses, instance_in(name))
+        same = uses == self.certificate_uses
+        return self if same else msgspec.structs.replace(self, certificate_uses=uses)
+
     @property
     def has_replicas(self) -> bool:
         """Whether it is a template with as many instances as there are to be replicas."""
@@ -247,7 +245,7 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True):
     @cached_property
     def runtime_units(self) -> dict[str, DesiredUnit]:
         """Every name under which something of it can run, with the unit."""
-        return {name: unit for unit in self.units for name in unit.runtime_names}
+        return {name: unit.under(name) for unit in self.units for name in unit.runtime_names}
 
     @cached_property
     def needs(self) -> frozenset[str]:

@@ -117,6 +117,13 @@ class CertificateUse(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     path: str = ""
     """Of the file that says so, relative to the app's root."""
     line: int = 0
+    instance: str = ""
+    """Of a template: the one of its instances that does; empty if all do."""
+
+
+def uses_of_instance(uses: tuple[CertificateUse, ...], instance: str) -> tuple[CertificateUse, ...]:
+    """Return those of an instance of a template, and those of all."""
+    return tuple(use for use in uses if use.instance in ("", instance))
 
 
 class CertificateFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -18,6 +18,11 @@ def instance_of(template: str, instance: str) -> str:
     return f"{prefix}@{instance}{suffix}"
 
 
+def instance_in(unit: str) -> str:
+    """Name of the instance in a unit's name: `1` in `web@1.service`; empty in any other."""
+    return unit.partition("@")[2].rpartition(".")[0]
+
+
 def template_of(unit: str) -> str:
     """Name of the unit that defines one: `web@.service` of `web@1.service`, else its own."""
     prefix, at, rest = unit.partition("@")

@@ -71,6 +71,7 @@ def host_folders() -> HostFolders:
         home=str(Path.home()),
         apps=str(user_settings() / "containers" / "systemd" / "podvisor"),
         certificates=str(user_data() / "podvisor" / "certificates"),
+        real=os.path.realpath,
     )
 
 

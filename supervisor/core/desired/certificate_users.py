@@ -1,6 +1,7 @@
-"""Units that `.certificate` files name, or that name the secrets of these, of any app.
+"""Units that use certificates by what others say, of any app.
 
-`Reload=` and `Restart=` name units, of its own app or of another; `Secret=` is what units name.
+`Reload=` and `Restart=` name units, of its own app or of another; `Secret=` is what units name; a
+volume may bind a certificate's folder, and be mounted.
 
 Used by `controllers.desired.desired_state`; which units mount a certificate's files is known before
 (`core.files.certificate_references`).
@@ -13,6 +14,7 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
+from supervisor.core.files.certificate_references import in_order
 from supervisor.core.files.source_paths import is_below
 from supervisor.kit.texts import nearest
 from supervisor.model.app import DesiredApp, DesiredUnit
@@ -22,7 +24,7 @@ from supervisor.model.errors import Finding
 from supervisor.model.quadlet import UnitKind
 
 _Named = Mapping[str, tuple[tuple[DesiredApp, CertificateUse], ...]]
-"""By what a unit, or a secret, is called: uses, each with the app that says so."""
+"""By what a unit, a secret or a volume is called: uses, each with the app that says so."""
 
 
 class _Words(NamedTuple):
@@ -30,6 +32,7 @@ class _Words(NamedTuple):
 
     units: _Named
     secrets: _Named
+    volumes: _Named
 
 
 def with_named_users(*several: Mapping[str, DesiredApp]) -> list[dict[str, DesiredApp]]:
@@ -178,6 +181,7 @@ def _unknown(app: DesiredApp, units: set[str]) -> Iterator[Finding]:
 def _named(apps: Iterable[DesiredApp]) -> _Words:
     named: dict[str, list[tuple[DesiredApp, CertificateUse]]] = defaultdict(list)
     held: dict[str, list[tuple[DesiredApp, CertificateUse]]] = defaultdict(list)
+    bound: dict[str, list[tuple[DesiredApp, CertificateUse]]] = defaultdict(list)
     for app in apps:
         for one in app.certificates:
             for secret in one.podman_secrets:
@@ -187,8 +191,11 @@ def _named(apps: Iterable[DesiredApp]) -> _Words:
                 fixed = key == "Restart"
                 use = CertificateUse(name=one.name, fixed=fixed, path=one.path, line=line)
                 named[word].append((app, use))
-    units, secrets = ({word: tuple(uses) for word, uses in some.items()} for some in (named, held))
-    return _Words(units, secrets)
+        for unit in app.units:
+            if unit.kind is UnitKind.VOLUME and unit.certificate_uses:
+                bound[unit.object_name] += [(app, use) for use in unit.certificate_uses]
+    each = (named, held, bound)
+    return _Words(*({word: tuple(uses) for word, uses in some.items()} for some in each))
 
 
 def _with_uses(app: DesiredApp, named: _Words) -> DesiredApp:
@@ -199,24 +206,26 @@ def _with_uses(app: DesiredApp, named: _Words) -> DesiredApp:
 
 
 def _with_use(app: DesiredApp, unit: DesiredUnit, named: _Words) -> DesiredUnit:
-    uses = {use.name: use for use in unit.certificate_uses}
+    uses = {(use.name, use.instance): use for use in unit.certificate_uses}
     for use in _uses_of(app, unit, named):
-        known = uses.setdefault(use.name, use)
+        key = use.name, ""
+        known = uses.setdefault(key, use)
         secrets = tuple(dict.fromkeys((*known.secrets, *use.secrets)))
-        uses[use.name] = replace(known, fixed=known.fixed or use.fixed, secrets=secrets)
-    after = tuple(uses[name] for name in sorted(uses))
+        uses[key] = replace(known, fixed=known.fixed or use.fixed, secrets=secrets)
+    after = in_order(uses.values())
     return unit if after == unit.certificate_uses else replace(unit, certificate_uses=after)
 
 
 def _uses_of(app: DesiredApp, unit: DesiredUnit, named: _Words) -> Iterator[CertificateUse]:
-    """Yield what any certificate says of a unit, or the unit of the secrets of any."""
-    for word in _names(unit):
-        for other, use in named.units.get(word, ()):
-            if other is app:
-                yield use
-            elif other.name != app.name:  # another revision of the app says something else
-                # Of another app's file nothing is said under a path of this one.
-                yield replace(use, path=unit.path, line=0)
+    """Yield what any certificate or volume says of a unit, or the unit of the secrets of any."""
+    said = [one for word in _names(unit) for one in named.units.get(word, ())]
+    said += [one for volume in unit.volumes for one in named.volumes.get(volume, ())]
+    for other, use in said:
+        if other is app:
+            yield use
+        elif other.name != app.name:  # another revision of the app says something else
+            # Of another app's file nothing is said under a path of this one.
+            yield replace(use, path=unit.path, line=0, own_place=False)
     for secret in unit.secret_uses if named.secrets else ():
         for other, use in named.secrets.get(secret.name, ()):
             if other is app or other.name != app.name:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 
 from msgspec.structs import replace
 
+from supervisor.core.files.certificate_references import in_order
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Stalled
 from supervisor.model.rollout import Scale
@@ -43,6 +44,8 @@ def _with(unit: DesiredUnit, order: Scale | None) -> DesiredUnit:
         for n in {*old, *new}
     }
     before = {use for n in old for use in uses[n]}
+    certificates = (use for use in unit.certificate_uses if use not in each.certificate_uses)
+    ordered = (use for use in each.certificate_uses if use.instance in new)
     return replace(
         unit,
         instances=new,
@@ -52,6 +55,7 @@ def _with(unit: DesiredUnit, order: Scale | None) -> DesiredUnit:
             *(use for use in unit.secret_uses if use not in before),
             *(use for n in new for use in uses[n]),
         ),
+        certificate_uses=in_order((*certificates, *ordered)),
     )
 
 

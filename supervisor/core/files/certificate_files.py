@@ -76,6 +76,8 @@ class HostFolders(msgspec.Struct, frozen=True, kw_only=True):
     """Podvisor's own place of certificates, each in a folder of its own."""
     sources: tuple[str, ...] = ()
     """Folders that are sources: what is in them is kept in Git, and tells of a change."""
+    real: Callable[[str], str] = str
+    """Returns a path without the links on its way."""
 
     def with_sources(self, folders: Iterable[str]) -> "HostFolders":
         """Return it with the folders of the sources, as the settings write them."""
@@ -259,7 +261,7 @@ class _Reading:
             hint = "what is there comes from the source alone: name a folder elsewhere"
             raise Refused(f"Directory={one_line(text)} is a folder of podvisor's apps", hint)
         for source in self._folders.sources:
-            if is_below(path, source):
+            if is_below(self._folders.real(path), self._folders.real(source)):
                 message = f"Directory={one_line(text)} is in {source}, which is a source of apps"
                 raise Refused(
                     message, "its keys would become files of apps: name a folder elsewhere"

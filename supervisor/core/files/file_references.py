@@ -88,8 +88,17 @@ class Reads:
     def findings(self) -> tuple[Finding, ...]:
         return (*self._findings.values(), *self.certificates.findings)
 
-    def look_at(self, unit: UnitFile, known: Mapping[str, str]) -> None:
-        """Take in what the unit's own and systemd's part mention; `known` are specifiers."""
+    def look_at(
+        self,
+        unit: UnitFile,
+        known: Mapping[str, str],
+        *,
+        instances: Mapping[str, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Take in what the unit's own and systemd's part mention; `known` are specifiers.
+
+        `instances` are those of a template, each with its specifiers; None of any other unit.
+        """
         for entry in unit.entries:
             if entry.section.startswith("X-"):
                 self._look_for_leaving(entry)
@@ -97,7 +106,9 @@ class Reads:
                 before = ""
                 for word in split_words(entry.value):
                     self._look_at_word(expand(word, known), entry, before)
-                    self.certificates.look_at_word(expand(word, known), entry, before)
+                    self.certificates.look_at_word(
+                        word, entry, before, known=known, instances=instances
+                    )
                     before = word
 
     def look_at_relative(

@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from supervisor.model.app import DesiredApp, DesiredUnit, PublishedPort
+from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
+from supervisor.model.published_port import PublishedPort
 
 _PUBLISH = re.compile(
     r"(?:(?:\[(?P<ip6>[^\]]*)\]|(?P<ip>[^:\[\]]*)):)?"

@@ -28,6 +28,7 @@ _ESCAPES = {
     "s": " ",
 }
 _NUMBERED = re.compile(r"x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})")
+_HEX = re.compile(r"\\x([0-9a-fA-F]{2})")
 _SPECIFIER = re.compile(r"%(.)", re.DOTALL)
 _LARGEST_CODE_POINT = 0x10FFFF
 _BOOLEANS = {
@@ -232,12 +233,21 @@ def expand(text: str, known: Mapping[str, str]) -> str:
 
 
 def specifiers(unit: str, *, home: str = "") -> dict[str, str]:
-    """Meanings of %n, %N, %p, %i, %j for a unit's name, and %h. A template has no %i, %n, %N."""
+    """Meanings of %n, %N, %p, %i, %j for a unit's name, of %P, %I, %J, and %h.
+
+    A template has no %i, %I, %n, %N.
+    """
     stem = unit.rpartition(".")[0] or unit
     prefix, at, instance = stem.partition("@")
-    known = {"p": prefix, "j": prefix.rpartition("-")[2]}
+    last = prefix.rpartition("-")[2]
+    known = {"p": prefix, "j": last, "P": _unescaped(prefix), "J": _unescaped(last)}
     if not at or instance:
-        known |= {"n": unit, "N": stem, "i": instance}
+        known |= {"n": unit, "N": stem, "i": instance, "I": _unescaped(instance)}
     if home:
         known["h"] = home
     return known
+
+
+def _unescaped(name: str) -> str:
+    """Undo what systemd-escape(1) does to a text for a unit's name."""
+    return _HEX.sub(lambda match: chr(int(match[1], 16)), name.replace("-", "/"))

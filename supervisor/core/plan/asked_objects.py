@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from supervisor.core.health.gate import stands
-from supervisor.core.plan.certificates import certificate_names
+from supervisor.core.plan.certificates import taken_up_by
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.observed import AppliedApp, ObservedApp, UnitInputs, UnitState
 from supervisor.model.quadlet import UnitKind
@@ -104,12 +104,14 @@ def _may_start(
     if not stays or not all(state and state.is_up for state in states) or unit.secrets:
         return True
     known = applied[one.name].units
-    started = [known[name] for name in unit.runtime_names if name in known]
-    names = certificate_names(unit)
     return any(
         had.digest != unit.digest
-        or any(had.certificates.get(name) != certificates.get(name) for name in names)
-        for had in started
+        or any(
+            had.certificates.get(one) != certificates.get(one)
+            for one in taken_up_by(unit.under(name))
+        )
+        for name in unit.runtime_names
+        if (had := known.get(name))
     )
 
 

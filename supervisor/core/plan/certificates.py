@@ -13,6 +13,7 @@ from supervisor.model.certificate import ANEW, OF_FOLDER, DesiredCertificate
 from supervisor.model.errors import Finding
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import AppliedApp, Observed
+from supervisor.model.quadlet import UnitKind
 
 
 class Described(NamedTuple):
@@ -77,8 +78,8 @@ def yet_to_take_up(
 
 
 def uses(unit: DesiredUnit, name: str) -> bool:
-    """Whether a unit uses a certificate."""
-    return any(use.name == name for use in unit.certificate_uses)
+    """Whether a unit uses a certificate, and is to take up another one."""
+    return name in taken_up_by(unit)
 
 
 def has_taken_up(had: str, version: str) -> bool:
@@ -95,6 +96,11 @@ def parted(version: str) -> tuple[str, str]:
 def certificate_names(unit: DesiredUnit) -> Collection[str]:
     """Names of the certificates that a unit uses, each once."""
     return dict.fromkeys(use.name for use in unit.certificate_uses)
+
+
+def taken_up_by(unit: DesiredUnit) -> Collection[str]:
+    """Names of those of which it takes up another one: of a volume, who mounts it does."""
+    return () if unit.kind is UnitKind.VOLUME else certificate_names(unit)
 
 
 def certificate_blockers(
@@ -141,6 +147,8 @@ def awaited_certificates(
             subject=name,
             text=f"certificate {name} of app {other}" if other else f"certificate {name}",
             detail="it is not there yet" if is_asked else "no app describes it any more",
-            units=tuple(unit for unit, one in app.runtime_units.items() if uses(one, name)),
+            units=tuple(
+                unit for unit, one in app.runtime_units.items() if name in certificate_names(one)
+            ),
             app=other,
         )

@@ -105,12 +105,14 @@ def seen_units(app: DesiredApp, observed: Observed, files: FileChanges) -> Itera
     owned = observed.app(app.name).objects
     ending = ending_units(app, wanted, applied, observed)
     for unit in app.units:
-        inputs = inputs_of(app, unit, observed)
+        of_all = inputs_of(app, unit, observed)
         one = object_of(unit)
         for name in unit.runtime_names:
+            here = app.runtime_units[name]
+            inputs = of_all if here is unit else inputs_of(app, here, observed)
             state = observed.unit(name)
             old = recorded(name, applied, observed)
-            change, action = _change(unit, state, old, inputs, files, put_back=observed.put_back)
+            change, action = _change(here, state, old, inputs, files, put_back=observed.put_back)
             was = is_another(old, inputs) if old else ""
             others: tuple[str, ...] = ()
             fate = Fate.TAKES_UP
@@ -123,7 +125,7 @@ def seen_units(app: DesiredApp, observed: Observed, files: FileChanges) -> Itera
                 elif unit.kind in (UnitKind.NETWORK, UnitKind.VOLUME):
                     fate = Fate.KEPT
             yield Seen(
-                unit=unit,
+                unit=here,
                 state=state,
                 old=old,
                 is_recorded=applied is not None and name in applied.units,

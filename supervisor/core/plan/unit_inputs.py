@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from supervisor.core.images.words import in_words
-from supervisor.core.plan.certificates import certificate_names
+from supervisor.core.plan.certificates import taken_up_by
 from supervisor.core.plan.handover import claims_of
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.observed import AppliedApp, Observed, UnitInputs
@@ -30,7 +30,7 @@ def inputs_of(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> UnitInp
         images={name: images[name] for name in unit.images if name in images},
         certificates={
             name: observed.certificates[name]
-            for name in certificate_names(unit)
+            for name in taken_up_by(unit)
             if name in observed.certificates
         },
         generator=app.generator,

@@ -10,7 +10,7 @@ from supervisor.core.files.digest import digest
 from supervisor.core.files.file_references import Place, Reads
 from supervisor.core.files.install import socket_service
 from supervisor.core.files.unitfile import UnitFile, boolean, expand, merge, specifiers
-from supervisor.core.render.reading import Reading, instances
+from supervisor.core.render.reading import Reading, instance_specifiers, instances
 from supervisor.core.render.x_podvisor import read_own_section
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.unit_name import instance_of, is_template
@@ -39,7 +39,7 @@ def _read(path: str, reading: Reading, place: Place) -> None:
         reading.report(f"systemd refuses it: it has no [{section}] section", path=path)
     known = specifiers(name, home=place.home)
     reads = Reads(files, place, path, plain=True)
-    reads.look_at(unit, known)
+    reads.look_at(unit, known, instances=instance_specifiers(name, unit, None, place.home))
     own = read_own_section(unit, path, files, known=known, runs=name.endswith(".service"))
     reading.add(
         name,

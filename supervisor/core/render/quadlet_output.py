@@ -33,11 +33,12 @@ from supervisor.core.render.image_rules import (
     read_image_ask,
     report_played,
 )
-from supervisor.core.render.reading import Reading, instances
+from supervisor.core.render.reading import Reading, instance_specifiers, instances
 from supervisor.core.render.replicas import of_one
 from supervisor.core.render.x_podvisor import read_own_section
 from supervisor.kit.texts import parse_duration
-from supervisor.model.app import PerInstance, PublishedPort
+from supervisor.model.app import PerInstance
+from supervisor.model.published_port import PublishedPort
 from supervisor.model.quadlet import GENERATED, OWNED, QUADLETS, RUNNING, UnitKind
 from supervisor.model.secret import SecretUse
 from supervisor.model.unit_name import instance_of
@@ -87,14 +88,14 @@ def _read_unit(
     known = specifiers(name, home=place.home)
     # What systemd runs is the generated unit with the app's drop-ins for it (`web.service.d`).
     whole = merge([unit, *map(files.unit_file, files.drop_ins(name))])
-    reads = Reads(files, place, path)
-    reads.look_at(whole, known)
     command = [expand(word, known) for word in split_words(unit.last("Service", "ExecStart"))]
     folder = expand(unit.last("Service", "WorkingDirectory"), known)
     runs = kind in RUNNING
     keeps = kind in OWNED and not runs
     pulls = kind in (UnitKind.CONTAINER, UnitKind.IMAGE) and bool(section)
     own = read_own_section(unit, path, files, known=known, runs=runs, keeps=keeps, pulls=pulls)
+    reads = Reads(files, place, path)
+    reads.look_at(whole, known, instances=instance_specifiers(name, unit, own.replicas, place.home))
     names = [instance_of(name, one) for one in instances(name, unit, own.replicas)] or [name]
     images: Iterable[str] = ()
     pods: tuple[str, ...] = ()
@@ -131,7 +132,11 @@ def _read_unit(
         pods=pods,
         networks=tuple(_networks(unit, section, known)) if runs else (),
         secret_uses=uses,
-        **(_of_replicas(name, unit, path, files, known) if own.replicas is not None else {}),
+        **(
+            _of_replicas(name, unit, path, files, known, reads=reads)
+            if own.replicas is not None
+            else {}
+        ),
         publishes=tuple(_published(unit, section, path, files, known)),
         mounts=writable_mounts(
             (expand(value, known) for value in unit.values(section, "Volume")),
@@ -177,7 +182,13 @@ def _volumes(unit: UnitFile, names: Sequence[str], *, home: str) -> Iterator[str
 
 
 def _of_replicas(
-    name: str, unit: UnitFile, path: str, files: AppFiles, known: Mapping[str, str]
+    name: str,
+    unit: UnitFile,
+    path: str,
+    files: AppFiles,
+    known: Mapping[str, str],
+    *,
+    reads: Reads,
 ) -> dict[str, Any]:
     """Return what only the replicas of a `.container` have: fields of `DesiredUnit`."""
     sample = [instance_of(name, _SAMPLE)]
@@ -192,6 +203,7 @@ def _of_replicas(
             for one in uses
             if _SAMPLE in one.name
         ),
+        certificate_uses=tuple(use for use in reads.certificates.uses if use.instance),
     )
     only_one = "; ".join(f"{key}={value}" for key, value in of_one(unit, known))
     return {"per_instance": each, "only_one": only_one}

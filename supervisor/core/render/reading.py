@@ -6,12 +6,18 @@ from typing import Any
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.file_references import Reads
 from supervisor.core.files.install import INSTALL_KEYS, install_lines, starts
-from supervisor.core.files.unitfile import UnitFile, boolean, expand
+from supervisor.core.files.unitfile import UnitFile, boolean, expand, specifiers
 from supervisor.core.render.x_podvisor import OwnSection
 from supervisor.core.render.x_podvisor_deploy import judge_rules
 from supervisor.model.app import AppOptions, DesiredUnit
 from supervisor.model.errors import Finding
-from supervisor.model.unit_name import DEFAULT_TARGET, is_template, replica_names
+from supervisor.model.unit_name import (
+    DEFAULT_TARGET,
+    MOST_REPLICAS,
+    instance_of,
+    is_template,
+    replica_names,
+)
 
 _GENERATORS_OWN = "podman-user-wait-network-online.service"
 
@@ -71,7 +77,11 @@ class Reading:
             remain_after_exit=bool(boolean(loaded.last("Service", "RemainAfterExit"))),
             reads=reads.paths,
             live=reads.live,
-            certificate_uses=reads.certificates.uses,
+            certificate_uses=tuple(
+                use
+                for use in reads.certificates.uses
+                if own.replicas is None or not use.instance or int(use.instance) <= own.replicas
+            ),
             probe=own.probe,
             can_reload=can_reload,
             on_change=tuple(rule for _, rule in own.rules),
@@ -87,6 +97,19 @@ def instances(name: str, unit: UnitFile, replicas: int | None = None) -> tuple[s
         return replica_names(replicas)
     instance = unit.last("Install", "DefaultInstance")
     return (instance,) if instance and is_template(name) else ()
+
+
+def instance_specifiers(
+    name: str, unit: UnitFile, replicas: int | None, home: str
+) -> dict[str, dict[str, str]] | None:
+    """Return the specifiers of a template's instances; None if it is none.
+
+    Of replicas, those of as many as a person may order.
+    """
+    if not is_template(name):
+        return None
+    names = instances(name, unit, None if replicas is None else MOST_REPLICAS)
+    return {one: specifiers(instance_of(name, one), home=home) for one in names}
 
 
 def _requirements(unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ...]:

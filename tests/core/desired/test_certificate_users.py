@@ -267,3 +267,27 @@ def test_a_unit_that_names_where_it_was_installed_before(now, digest, hint):
         assert "web.service names /home/pi/one, where the certificate tls is" in finding.message
         assert (finding.path, finding.line, finding.fatal) == ("web/web.container", 3, True)
     assert not misplaced_uses({"web": before}, (), {"web": before})
+
+
+@pytest.mark.parametrize("is_mine", [True, False])
+def test_who_mounts_a_volume_that_binds_a_certificate_uses_it(*, is_mine: bool) -> None:
+    bound = CertificateUse(name="web", own_place=True, path="tls.volume", line=4)
+    holder = replace(unit("tls-volume", bound), kind=UnitKind.VOLUME, object_name="systemd-tls")
+    user = replace(unit("web"), volumes=("systemd-data", "systemd-tls"))
+    other = replace(unit("other"), volumes=("systemd-data",))
+    apps = {"tls": app("tls", holder, *([user] if is_mine else ()))}
+    apps |= {} if is_mine else {"web": app("web", user, other)}
+    (found,) = with_named_users(apps)
+    uses = {name: use for one in found.values() for name, use in uses_of(one).items()}
+    use = bound if is_mine else CertificateUse(name="web", path="web.container")
+    assert uses == {"tls-volume.service": (bound,), "web.service": (use,)}
+
+
+def test_a_unit_that_is_named_keeps_what_its_instances_use() -> None:
+    uses = [CertificateUse(name=one, instance=one) for one in ("1", "2")]
+    one = app(
+        "web", unit("web@", *uses, instances=("1", "2")), web={"restart": ("web@.container",)}
+    )
+    (found,) = with_named_users({"web": one})
+    (held,) = uses_of(found["web"]).values()
+    assert [(use.name, use.instance) for use in held] == [("1", "1"), ("2", "2"), ("web", "")]

@@ -1,5 +1,6 @@
 """`.certificate` files: what they ask for, and what is said of those that mean nothing."""
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -348,3 +349,28 @@ def test_any_file_is_read_or_refused(lines: list[tuple[str, str]], rest: str) ->
     for certificate in certificates:
         assert certificate.terms.domains
         assert not certificate.directory or certificate.directory.startswith("/")
+
+
+@pytest.mark.parametrize(
+    ("links", "directory"),
+    [
+        ({"/home/pi/apps": "/srv/apps"}, "/srv/apps/tls"),
+        ({"/home/pi/link": "/home/pi/apps/web"}, "~/link/tls"),
+        ({"/home/pi/apps": "/srv/apps", "/mnt": "/srv"}, "/mnt/apps/tls"),
+    ],
+)
+def test_a_source_is_found_through_links(links: dict[str, str], directory: str) -> None:
+    def real(path: str) -> str:
+        for link, target in links.items():
+            if path == link or path.startswith(f"{link}/"):
+                return target + path.removeprefix(link)
+        return path
+
+    folders = msgspec.structs.replace(FOLDERS, real=real)
+    text = f"{DOMAIN}Directory={directory}\n"
+    app = AppFiles(*from_texts("web", {"web.certificate": text}, links={}))
+    _, (finding,) = read_certificate_files(app, SETTINGS, folders)
+    assert finding.fatal
+    assert (
+        finding.message == f"Directory={directory} is in /home/pi/apps, which is a source of apps"
+    )

@@ -461,3 +461,49 @@ def test_what_needs_another_unit_is_not_restarted_with_it_while_its_certificate_
     assert machine.plan([deployment]).steps == ()
     machine.certificates["mx"] = "v1"
     assert step_of(machine, deployment).unit == "db.service"
+
+
+def replicas(*names):
+    """A template of which each instance has a certificate of its own name."""
+    uses = tuple(CertificateUse(name=one, instance=one) for one in names)
+    return container("web@", certificate_uses=uses, instances=names, replicas=len(names))
+
+
+def test_of_replicas_with_certificates_of_their_own_only_that_one_restarts(machine):
+    one = describing(app("web", replicas("1", "2")), "1", "2")
+    deployed = stands(machine, one, **{"1": "v1", "2": "v1"})
+    units = machine.applied["web"].units
+    assert {name: had.certificates for name, had in units.items()} == {
+        "web@1.service": {"1": "v1"},
+        "web@2.service": {"2": "v1"},
+    }
+    machine.certificates["2"] = "v2"
+    step = step_of(machine, deployed)
+    assert isinstance(step, RestartUnit)
+    assert step.unit == "web@2.service"
+
+
+def test_only_the_replica_whose_certificate_is_not_there_waits(machine):
+    one = describing(app("web", replicas("1", "2")), "1", "2")
+    machine.teach(one)
+    machine.certificates["1"] = "v1"
+    (verdict,) = machine.plan([deploy(one)]).verdicts
+    (need,) = verdict.waiting
+    assert (need.subject, need.units) == ("2", ("web@2.service",))
+
+
+def test_a_volume_that_binds_a_certificate_waits_and_is_left_alone_afterwards(machine):
+    """A restart of it would take who mounts it along, which may be able to reload."""
+    bound = CertificateUse(name="site")
+    tls = msgspec.structs.replace(volume("tls"), certificate_uses=(bound,))
+    user = using("web", "site", requires=(tls.name,), can_reload=True)
+    one = describing(app("web", tls, user), "site")
+    machine.teach(one)
+    plan = machine.plan([deploy(one)])
+    assert plan.steps == ()
+    assert set(plan.verdicts[0].waiting[0].units) == {tls.name, user.name}
+    deployed = stands(machine, one, site="v1")
+    machine.certificates["site"] = "v2"
+    step = step_of(machine, deployed)
+    assert isinstance(step, ReloadUnit)
+    assert step.unit == user.name

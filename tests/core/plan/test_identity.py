@@ -8,7 +8,7 @@ import pytest
 from supervisor.core.plan import planner
 from supervisor.core.plan.change_policy import uptake
 from supervisor.core.plan.unit_inputs import inputs_of
-from supervisor.model.app import AfterApp, AppOptions, ChangeAction, ChangeRule, PublishedPort
+from supervisor.model.app import AfterApp, AppOptions, ChangeAction, ChangeRule
 from supervisor.model.observed import Container, PodmanObject
 from supervisor.model.plan import (
     DisableUnit,
@@ -20,6 +20,7 @@ from supervisor.model.plan import (
     StartUnit,
     StopUnit,
 )
+from supervisor.model.published_port import PublishedPort
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.source import FileKind, TreeFile
 from tests.fakes.machine import Machine, app, container, deploy, network, pod, volume

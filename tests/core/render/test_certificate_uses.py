@@ -191,3 +191,77 @@ def test_podvisors_own_place_beside_its_directory_is_told_of() -> None:
     uses = of_container(f"Volume=%h/tls/key.pem:/k\nVolume={OWN}/mine:/t", printed)
     mine = CertificateUse(name="mine", fixed=True, own_place=True, path="web.container", line=4)
     assert uses == (mine,)
+
+
+def of_template(line: str, *own: str, path: str = "web@.container", **more: str) -> Reading:
+    """A template that mounts, as the generator prints it."""
+    texts = {path: f"[Container]\nImage=x\nVolume={line}:/t\n", **more}
+    reading = Reading(AppFiles(*from_texts("web", texts, links={})))
+    printed = (
+        f"---{path.removesuffix('.container')}.service---\n"
+        f"[Unit]\nSourcePath={STAGE}/web/{path}\n[X-Container]\nVolume={line}:/t\n"
+        f"[Service]\nExecStart=podman run -v {line}:/t x\n" + "\n".join(own)
+    )
+    read_units(printed, {"web": reading}, PLACE)
+    return reading
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("%h/.local/share/podvisor/certificates/%i", "a.example"),
+        (f"{OWN}/%i", "a.example"),
+        (f"{OWN}/%p-%i", "web-a.example"),
+        (f"{OWN}/%j.%I", "web.a.example"),
+        ("%D/podvisor/certificates/%i", "a.example"),
+        ("/srv/tls/%i", "mine"),
+    ],
+)
+def test_a_template_uses_what_its_instance_names(line: str, name: str) -> None:
+    more = {"mine.certificate": "[Certificate]\nDomain=a.org\nDirectory=/srv/tls/a.example\n"}
+    reading = of_template(line, "[Install]\nDefaultInstance=a.example", **more)
+    (unit,) = reading.units
+    (use,) = unit.certificate_uses
+    assert (use.name, use.instance, use.path, use.line) == (name, "a.example", "web@.container", 3)
+    assert reading.findings == []
+
+
+def test_an_instance_that_has_a_file_of_its_own() -> None:
+    (unit,) = of_template(f"{OWN}/%i", path="web@a.example.container").units
+    (use,) = unit.certificate_uses
+    assert (use.name, use.instance, use.line) == ("a.example", "", 3)
+
+
+def test_each_replica_has_its_own_and_what_all_have() -> None:
+    reading = of_template(f"{OWN}/%i:/a -v {OWN}/all", "[X-Podvisor]\nReplicas=2")
+    (unit,) = reading.units
+    found = [[use.name for use in unit.under(name).certificate_uses] for name in unit.runtime_names]
+    assert found == [["1", "all"], ["2", "all"]]
+    assert [use.name for use in unit.certificate_uses] == ["1", "2", "all"]
+
+
+def test_a_template_of_which_no_instance_is_known_is_told_of() -> None:
+    reading = of_template(f"{OWN}/%i")
+    (unit,), (finding,) = reading.units, reading.findings
+    assert unit.certificate_uses == ()
+    assert (finding.fatal, finding.line) == (False, 3)
+    assert (
+        finding.message == "names a certificate of each instance: it is not known which there are"
+    )
+    assert "DefaultInstance=" in finding.hint
+
+
+@pytest.mark.parametrize(("within", "fixed"), [("", False), ("/..data", True)])
+def test_a_volume_that_binds_the_folder(within: str, *, fixed: bool) -> None:
+    text = f"[Volume]\nType=none\nOptions=bind\nDevice={OWN}/web{within}\n"
+    reading = Reading(AppFiles(*from_texts("web", {"tls.volume": text}, links={})))
+    printed = (
+        f"---tls-volume.service---\n[Unit]\nSourcePath={STAGE}/web/tls.volume\n"
+        f"[X-Volume]\nDevice={OWN}/web{within}\n[Service]\nExecStart=podman volume create --ignore"
+        f" --opt type=none --opt o=bind --opt device={OWN}/web{within} systemd-tls\n"
+    )
+    read_units(printed, {"web": reading}, PLACE)
+    (unit,) = reading.units
+    assert unit.object_name == "systemd-tls"
+    use = CertificateUse(name="web", fixed=fixed, own_place=True, path="tls.volume", line=4)
+    assert unit.certificate_uses == (use,)

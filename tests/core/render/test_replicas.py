@@ -147,3 +147,25 @@ def test_a_pod_that_starts_an_instance_of_its_own_is_warned_of(own, lines, warns
     for one in findings:
         assert "the pod starts one more instance" in one.message
         assert one.line
+
+
+def test_certificates_of_each_follow_the_number_that_a_person_orders():
+    own = "/home/pi/.local/share/podvisor/certificates"
+    text = "[Container]\nImage=x\n[X-Podvisor]\nReplicas=2\n"
+    tls = "[Certificate]\nDomain=a.org\nDirectory=/srv/tls/3\n"
+    files = {"web@.container": text, "third.certificate": tls}
+    reading = Reading(AppFiles(*from_texts("web", files)))
+    command = f"[Service]\nExecStart=podman run -v {own}/%i:/t -v /srv/tls/%i:/u x\n"
+    command = f"[Unit]\nSourcePath={STAGE}/web/web@.container\n{command}"
+    made = text.replace("[Container]", "[X-Container]")
+    place = msgspec.structs.replace(PLACE, certificates=own)
+    read_units(f"---web@.service---\n{made}{command}", {"web": reading}, place)
+    (unit,) = reading.units
+    one = app("web", unit)
+    order = Scale(app="web", unit=unit.name, replicas=3, instead_of=2, at=1.0)
+    (more,) = scaled(deploy(one, one), [order]).wanted.units
+    assert [use.name for use in unit.certificate_uses] == ["1", "2"]
+    assert [use.name for use in more.certificate_uses] == ["1", "2", "3", "third"]
+    fewer = Scale(app="web", unit=unit.name, replicas=1, instead_of=2, at=1.0)
+    (less,) = scaled(deploy(one, one), [fewer]).wanted.units
+    assert [use.name for use in less.certificate_uses] == ["1"]

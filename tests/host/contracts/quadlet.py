@@ -31,7 +31,10 @@ GOOD = {
     "[Install]\nWantedBy=default.target\n",
     "web.container.d/10.conf": "[Container]\nEnvironment='A=b c'\n",
     "one@.container": "[Container]\nImage=localhost/podvisor-test:1\nExec=echo %i\n"
+    "Volume=%h/.local/share/podvisor/certificates/%i:/tls:ro\n"
     "[Install]\nWantedBy=default.target\nDefaultInstance=a\n",
+    "tls.volume": "[Volume]\nType=none\nOptions=bind\n"
+    "Device=%h/.local/share/podvisor/certificates/web\n",
     "site.network": "[Network]\n",
     "data.volume": "[Volume]\n",
     "all.pod": "[Pod]\nVolume=./conf:/conf\nVolume=%h/tls:/tls:ro\n",
@@ -136,7 +139,13 @@ async def main() -> None:
     units = {unit.name: unit for unit in answer.units["good"]}
     assert set(units) == {
         *("web.service", "one@.service", "one@b.service", "site-network.service"),
-        *("data-volume.service", "all-pod.service", "img-build.service", "play.service"),
+        *(
+            "data-volume.service",
+            "tls-volume.service",
+            "all-pod.service",
+            "img-build.service",
+            "play.service",
+        ),
         *("tick.timer", "tick.service"),
     }, sorted(units)
     assert units["web.service"].reads == ("conf", "env")
@@ -149,9 +158,12 @@ async def main() -> None:
     }
     assert uses == {
         "web.service": [("one", True, "web.container", 9), ("web", False, "web.container", 8)],
+        "one@.service": [("a", False, "one@.container", 4)],
+        "one@b.service": [("b", False, "one@b.container", 4)],
+        "tls-volume.service": [("web", False, "tls.volume", 4)],
         "all-pod.service": [("mine", False, "all.pod", 3)],
         "play.service": [("web", False, "play.yml", 1)],
-    }
+    }, uses
 
     await one_of_each_kind(generator)
 
