@@ -5,11 +5,14 @@ takes. Both go through pipes: arguments and environment are for all to see.
 """
 
 import resource
+import select
 import sys
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 import msgspec
+
+from supervisor.kit import libc
 
 BESIDE = ("systemd-run", "--user", "--pipe", "--wait", "--collect", "--quiet")
 """What to run one by that enters a namespace: podvisor's own service may not, as
@@ -55,8 +58,17 @@ async def ask(
     raise HelperError(last[:_WORDS])
 
 
+def _has_no_reader(pipe: int) -> bool:
+    poll = select.poll()
+    poll.register(pipe, 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
 def serve(answer: Callable[[Question], object], question: type[Question]) -> None:
     """Answer the question on standard input; what that raises ends the process."""
+    libc.end_with_parent()
+    if _has_no_reader(sys.stdout.fileno()):
+        return  # who asked had ended before
     # What is opened here must not end in a core dump.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     asked = msgspec.msgpack.decode(sys.stdin.buffer.read(), type=question)

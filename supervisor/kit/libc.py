@@ -1,11 +1,15 @@
 """Functions of libc that Python has no name for."""
 
 import os
+import signal
 from functools import cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import ctypes
+
+_SET_PARENT_DEATH_SIGNAL = 1
+"""prctl(2)."""
 
 
 def call(name: str, *args: int | bytes) -> int:
@@ -16,6 +20,11 @@ def call(name: str, *args: int | bytes) -> int:
     if result < 0:
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
     return result
+
+
+def end_with_parent() -> None:
+    """Have this process killed when the thread that started it ends."""
+    call("prctl", _SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
 @cache

@@ -1,25 +1,28 @@
 """Run a child process to its end: argv in, output back, never a shell.
 
-Its whole process group is killed when the wait is cancelled, times out or the output grows past
-its limit: nothing that it started stays behind. `Popen` starts it, by vfork; uvloop would fork,
-which costs several times the CPU.
+All of its session is killed when the wait is cancelled, times out, the output grows past its limit,
+or somebody kills it: nothing that it started stays behind. `Popen` starts it, by vfork; uvloop
+would fork, which costs several times the CPU.
 """
 
 import contextlib
 import os
 import resource
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from subprocess import PIPE, Popen
 from typing import IO, NamedTuple
 
 import anyio
 
+from supervisor.kit import libc
+
 _ERRORS_KEPT = 64 << 10
 _CHUNK_BYTES = 64 << 10
 _PIPE_GRACE_SECONDS = 1.0
 _REAP_SECONDS = 5.0
+_ROUNDS = 10
 
 
 class Completed(NamedTuple):
@@ -54,12 +57,14 @@ async def run(
     output_limit: int = 16 << 20,
     file_limit: int = 0,
     hear: Callable[[bytes], None] | None = None,
+    within: bool = False,
 ) -> Completed:
     """Run `argv` and return how it ended; a non-zero exit is the caller's to judge.
 
     `stdin` is what it reads, or the file that it does. `env` replaces the environment. With `hear`,
     the output goes there as it comes, and is not kept; what that raises ends the process.
-    `file_limit` is the largest file that it may write (0: any).
+    `file_limit` is the largest file that it may write (0: any). `within`: it is in this process's
+    own session, and so ends with it, for a process that was itself started by this.
     Raises OSError if it cannot be started, ProcessTimeout or OutputLimit if it was killed.
     """
     told, place = (b"", stdin) if isinstance(stdin, Path) else (stdin, None)
@@ -72,7 +77,9 @@ async def run(
             bufsize=0,
             env=env,
             cwd=cwd,
-            start_new_session=True,
+            start_new_session=not within,
+            process_group=0 if within else None,
+            preexec_fn=libc.end_with_parent if within else None,  # noqa: PLW1509  # one call of C
         )
     if file_limit:
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -109,8 +116,7 @@ async def run(
             ended = not overflow
     finally:
         if not ended:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            _kill(process.pid)
         with anyio.move_on_after(_REAP_SECONDS, shield=True):
             await _end_of(process)
         for pipe in filter(None, (process.stdin, process.stdout, process.stderr)):
@@ -122,14 +128,42 @@ async def run(
     return Completed(process.returncode, bytes(output), errors.decode(errors="replace"))
 
 
+def _kill(leader: int) -> None:
+    """Kill a process that is not reaped yet, its process group, and its session if it leads one."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+    for _ in range(_ROUNDS):  # what one of them started meanwhile is of the session, too
+        members = tuple(_members(leader))
+        if not members:
+            return
+        for pid in members:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def _members(session: int) -> Iterator[int]:
+    """Yield those of a session that have not ended."""
+    for place in Path("/proc").iterdir():
+        if place.name.isdecimal():
+            with contextlib.suppress(OSError):
+                stat = (place / "stat").read_bytes()
+                state, _, _, its = stat.rpartition(b")")[2].split()[:4]
+                if int(its) == session and state not in b"ZX":
+                    yield int(place.name)
+
+
 async def _end_of(process: Popen[bytes]) -> None:
-    if process.poll() is not None:
+    if process.returncode is not None:
         return
     pidfd = os.pidfd_open(process.pid)
     try:
         await anyio.wait_readable(pidfd)
     finally:
         os.close(pidfd)
+    # Before it is reaped: as long, its number is no other's.
+    how = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222
+    if how and how.si_code != os.CLD_EXITED:
+        _kill(process.pid)
     process.wait()  # it has ended
 
 

@@ -1,7 +1,7 @@
 """Puts TXT records into a zone, and takes them away, by a program of the user's own.
 
 It is run as `HOOK present NAME VALUE` and `HOOK cleanup NAME VALUE`, with a clean environment, and
-ended with all that it started when it takes too long.
+ended with all that it started when it takes too long, or when the helper that runs it ends.
 """
 
 import os
@@ -85,6 +85,7 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
                 cwd=home if Path(home).is_dir() else "/",
                 timeout_seconds=self.timeout_seconds,
                 output_limit=_MOST_OUTPUT,
+                within=True,
             )
         )
 
