@@ -101,9 +101,13 @@ def _places(
     """Find where all records belong, before any is put there."""
     values: dict[dns.name.Name, list[str]] = {}
     asked: dict[str, dns.name.Name] = {}
+
+    def is_ours(name: dns.name.Name) -> bool:
+        return bool(_holding(name, zones))
+
     for name, value in records:
         if name not in asked:
-            asked[name] = asker.end_of(_name(name))
+            asked[name] = asker.end_of(_name(name), is_ours=is_ours)
         values.setdefault(asked[name], []).append(value)
     whence = {end: name for name, end in asked.items()}
     return [
@@ -128,8 +132,7 @@ def _name(text: str) -> dns.name.Name:
 
 
 def _access(name: dns.name.Name, asked: str, zones: Sequence[ZoneAccess]) -> ZoneAccess:
-    fitting = [zone for zone in zones if name.is_subdomain(_name(zone.zone))]
-    if fitting:
+    if fitting := _holding(name, zones):
         return max(fitting, key=lambda zone: len(_name(zone.zone).labels))
     leads = "" if name == _name(asked) else f" (where {asked} leads)"
     known = ", ".join(sorted(zone.zone for zone in zones)) or "there are none"
@@ -140,6 +143,10 @@ def _access(name: dns.name.Name, asked: str, zones: Sequence[ZoneAccess]) -> Zon
         f"{asked} be a CNAME of a name in a zone that is known",
         FailureKind.REFUSED,
     )
+
+
+def _holding(name: dns.name.Name, zones: Sequence[ZoneAccess]) -> list[ZoneAccess]:
+    return [zone for zone in zones if name.is_subdomain(_name(zone.zone))]
 
 
 def _provider(access: ZoneAccess, asker: Asker, *, seconds: float) -> Provider:
@@ -164,12 +171,18 @@ def _note(place: _Place) -> Note:
 
 
 def _take_left(notes: Sequence[Note], zones: Sequence[ZoneAccess], asker: Asker) -> list[Note]:
-    """Take away what an earlier process left; gives what is left still, and may go later."""
-    left = []
+    """Take away what earlier processes left; gives what is left still, and may go later.
+
+    Who fails at one is not asked for the others: the order that waits has its time for itself.
+    """
+    left: list[Note] = []
     for note in notes:
         access = next((zone for zone in zones if zone.zone == note.access), None)
         if access is None:
             continue  # nobody can any more
+        if any(note.access == one.access for one in left):
+            left.append(note)
+            continue
         try:
             provider = _provider(access, asker, seconds=_TAKE_SECONDS)
             provider.take(_name(note.name), note.values, zone=_name(note.zone))

@@ -5,8 +5,9 @@ any of these ways.
 """
 
 import errno
+import secrets
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import dns.exception
@@ -113,10 +114,18 @@ class Asker(msgspec.Struct, frozen=True, kw_only=True):
     resolver: dns.resolver.Resolver
     port: int = PORT
 
-    def end_of(self, name: dns.name.Name) -> dns.name.Name:
-        """Follow the CNAME records of a name to where its records really are."""
+    def end_of(
+        self, name: dns.name.Name, *, is_ours: Callable[[dns.name.Name], bool]
+    ) -> dns.name.Name:
+        """Follow the CNAME records of a name to where its records really are.
+
+        One that is there for all names (`*.example.org`) gives way to a record of the name itself,
+        where that can be put.
+        """
         seen = [name]
         while target := self._alias(seen[-1]):
+            if is_ours(seen[-1]) and self._is_for_all(seen[-1], target):
+                break
             if target in seen or len(seen) > _LONGEST_CHAIN:
                 raise DnsError(
                     f"cannot follow {plain(name)}: its CNAME records lead nowhere: "
@@ -131,6 +140,11 @@ class Asker(msgspec.Struct, frozen=True, kw_only=True):
         for record in self.records(name, "CNAME"):
             return dns.name.from_text(record.to_text())
         return None
+
+    def _is_for_all(self, name: dns.name.Name, target: dns.name.Name) -> bool:
+        """Whether any name beside this one leads there, too."""
+        other = f"_{secrets.token_hex(8)}".encode()
+        return self._alias(dns.name.Name((other, *name.labels[1:]))) == target
 
     def records(self, name: dns.name.Name, kind: str) -> list[dns.rdata.Rdata]:
         """Records of a name, behind its CNAME records; none if there are none."""

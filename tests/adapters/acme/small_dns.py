@@ -39,6 +39,13 @@ class Zone:
     def put(self, name: str, kind: str, *texts: str) -> None:
         self.records.setdefault((name.rstrip("."), kind), set()).update(texts)
 
+    def owner_of(self, name: str) -> str:
+        """Whose records a name has: its own, or those of a wildcard above it (RFC 4592)."""
+        owners = {owner for (owner, _), values in self.records.items() if values}
+        above = [name.split(".")[at:] for at in range(1, name.count(".") + 1)]
+        wild = (".".join(("*", *labels)) for labels in above)
+        return name if name in owners else next((one for one in wild if one in owners), name)
+
     def texts(self, name: str) -> set[str]:
         """Values of its TXT records, without their quotes."""
         return {text.strip('"') for text in self.records.get((name, "TXT"), ())}
@@ -129,6 +136,7 @@ class Server:
             return
         if self.authoritative:
             response.flags |= dns.flags.AA
+        text = zone.owner_of(text)
         records = zone.records
         if self.lags and kind == "TXT":
             self.lags -= 1

@@ -211,6 +211,26 @@ def test_cname_delegation_puts_it_where_the_name_leads() -> None:
         assert target.texts("x.acme.example.net") == set()
 
 
+@pytest.mark.parametrize("target", ["elsewhere.example.net.", "example.test."])
+def test_a_cname_of_all_names_gives_way(target: str) -> None:
+    """As in a zone where each name leads to one web server."""
+    with a_house(small_dns.zone("example.net", {"ns1.example.net": PRIMARY})) as house:
+        house.zone.put("*.example.test", "CNAME", target)
+        with house.published((NAME, "one"), (NAME, "two")):
+            assert house.zone.texts(NAME) == {"one", "two"}
+            assert house.zone.texts("example.test") == set()
+        assert house.zone.texts(NAME) == set()
+
+
+def test_a_cname_of_all_names_is_followed_where_nothing_can_be_put_at_the_name() -> None:
+    target = small_dns.zone("acme.example.net", {"ns1.acme.example.net": PRIMARY})
+    with a_house(target) as house:
+        house.zone.put("*.example.test", "CNAME", "x.acme.example.net.")
+        access = house.with_access(zone="acme.example.net")
+        with house.published((NAME, "one"), access=access):
+            assert target.texts("x.acme.example.net") == {"one"}
+
+
 def test_cnames_in_a_circle_are_shown(house: House) -> None:
     house.zone.put(NAME, "CNAME", "a.example.test.")
     house.zone.put("a.example.test", "CNAME", f"{NAME}.")
@@ -372,3 +392,27 @@ def test_what_a_killed_process_left_goes_the_next_time(house: House, tmp_path: P
     notes.write_text("{ torn")
     with house.published((NAME, "two"), notes=notes):
         assert house.zone.texts(NAME) == {"two"}
+
+
+def test_who_cannot_take_away_what_was_left_is_asked_for_one_of_them(
+    house: House, tmp_path: Path
+) -> None:
+    """However many there are: each may take as long as it has, and the order waits for it."""
+    notes, told = tmp_path / "dns.json", tmp_path / "told"
+    hook = tmp_path / "hook"
+    hook.write_text(f'#!/bin/sh\necho "$1 $3" >>{told}\n[ "$1" = present ]\n')
+    hook.chmod(0o755)
+    access = house.with_access(provider="hook", hook=str(hook))
+    house.zone.put(NAME, "TXT", '"one"', '"two"', '"three"', '"four"')
+    for value in ("one", "two", "three"):
+        with house.published((NAME, value), notes=notes, access=access):
+            pass
+    told.unlink()
+    with house.published((NAME, "four"), notes=notes, access=access):
+        assert told.read_text().splitlines() == ["cleanup one", "present four"]
+    hook.write_text(f'#!/bin/sh\necho "$1 $3" >>{told}\n')
+    told.unlink()
+    with house.published((NAME, "one"), notes=notes, access=access):
+        taken = told.read_text().splitlines()
+    assert taken == [*(f"cleanup {one}" for one in ("one", "two", "three", "four")), "present one"]
+    assert not notes.exists()
