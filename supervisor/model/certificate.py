@@ -352,6 +352,8 @@ class CertificateStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     renew_at: float = 0.0
     why_then: str = ""
     """Why the next renewal is then."""
+    explanation: str = ""
+    """URL that its issuer gave for that."""
     waits_for: str = ""
     """What has to come before it is as it is to be; no trouble."""
     error: str = ""

@@ -497,6 +497,20 @@ async def test_an_issuer_is_asked_when_to_renew_and_its_word_counts(house):
         assert house.issuer.orders[1].replaces == first.facts.ari_id
 
 
+async def test_one_that_its_issuer_has_declared_void_is_replaced_when_that_is_told(house):
+    async with house.running(deployed("web", asks())):
+        (first,) = house.issuer.issued
+        now, why = house.clock.now(), "https://ca.example/incident"
+        house.issuer.info[first.facts.ari_id] = RenewalInfo(
+            start=now - 2 * DAY, end=now - DAY, explanation=why
+        )
+        await anyio.sleep(DAY * 1.1)
+        assert len(house.issuer.orders) == 2
+        (said,) = [one for one in house.events() if one.detail.startswith("its issuer suggests")]
+        assert said.detail.endswith(f"({why})")
+        assert house.record().current.facts == house.issuer.issued[1].facts
+
+
 async def test_an_issuer_that_cannot_be_asked_when_to_renew_is_asked_later(house):
     house.issuer.seconds = 0.1
     async with house.running(deployed("web", asks())):

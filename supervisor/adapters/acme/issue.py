@@ -21,6 +21,7 @@ from supervisor.adapters.acme.places import account_path
 from supervisor.adapters.acme.proofs import Proof, shown
 from supervisor.adapters.acme.refusals import (
     Refused,
+    is_passing,
     names,
     odd,
     of_challenge,
@@ -150,7 +151,8 @@ class _Issue:
                 state, response = self._ordered(replaces)
             except IssuerError as error:
                 # One that was replaced already, or is of another account: the limits count then.
-                if not replaces or error.problem.word in {"rateLimited", "rejectedIdentifier"}:
+                is_of_names = error.problem.word == "rejectedIdentifier"
+                if not replaces or is_of_names or is_passing(error):
                     raise
                 state, response = self._ordered("")
         except IssuerError as error:

@@ -98,6 +98,8 @@ def _facts(one: dict[str, Any], now: float) -> Iterator[tuple[str, Cell]]:
         yield "next try", _moment(max(one["retry_at"], now), now)
     elif one.get("renew_at"):
         yield "renewal", f"{_moment(max(one['renew_at'], now), now)}, {one['why_then']}"
+    if one.get("explanation"):
+        yield "its issuer says", one["explanation"]
     if one.get("check"):
         yield "seen at", f"{' '.join(one['check'])}: {_seen(one)}"
     if one.get("directory"):

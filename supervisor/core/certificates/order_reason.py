@@ -95,7 +95,8 @@ def _due(current: Issued, record: CertificateRecord, now: float) -> str:
         return ""
     chosen = renewal.of(current, record.renewal)
     if chosen.end and now >= chosen.at:
-        return "its issuer suggests to renew it now"
+        text = "its issuer suggests to renew it now"
+        return f"{text} ({chosen.explanation})" if chosen.explanation else text
     return f"it expires {relative(current.facts.not_after, now=now)}"
 
 

@@ -127,6 +127,7 @@ def certificate_status(
         serial=current.facts.serial if current else "",
         renew_at=next_due(record) if is_asked_for else 0.0,
         why_then=why_then(record) if is_asked_for else "",
+        explanation=_explanation(record) if is_asked_for else "",
         waits_for=(doing or waits_for) if is_waiting else "",
         error=told.text,
         hint=told.hint,
@@ -231,3 +232,10 @@ def why_then(record: CertificateRecord) -> str:
         return "as its issuer suggests"
     is_short = current.facts.lifetime < renewal.SHORT_LIFETIME
     return "half of its life is over" if is_short else "two thirds of its life are over"
+
+
+def _explanation(record: CertificateRecord) -> str:
+    current = record.current
+    if current is None or current.standin:
+        return ""
+    return renewal.of(current, record.renewal).explanation

@@ -126,6 +126,18 @@ def test_what_cannot_be_replaced_is_ordered_all_the_same(
     assert "replaces" not in server.orders[-1]
 
 
+@pytest.mark.parametrize(("word", "status"), [("serverInternal", 500), ("", 503), ("", 429)])
+def test_an_issuer_that_has_trouble_is_not_asked_without_what_is_replaced(
+    server: AcmeServer, order: Order, word: str, status: int
+) -> None:
+    """That would count against its limits."""
+    renewal = msgspec.structs.replace(order, replaces="a.b")
+    server.refusals["newOrder"] = [Refusal(word, status=status)]
+    assert refused(renewal).kind in {FailureKind.PASSING, FailureKind.LIMITED}
+    issued(renewal)
+    assert [one.get("replaces") for one in server.orders] == ["a.b"]
+
+
 def test_nonces_may_be_bad_often(server: AcmeServer, order: Order) -> None:
     server.bad_nonces = 7
     issued(order)

@@ -186,3 +186,11 @@ def test_what_is_due_is_said_before_it_is_ordered():
     assert (one.state, one.waits_for) == ("ordered", "Profile= is short now")
     one = certificate_status("web", has(FRESH), late, is_asked_for=False)
     assert (one.state, one.waits_for) == ("valid", "")
+
+
+def test_what_its_issuer_says_of_a_renewal_is_told():
+    chosen = Renewal(version=FRESH.version, at=NOW - 1, start=1, end=2, explanation="https://x")
+    one = certificate_status("web", has(FRESH, renewal=chosen), NOW, asked=DESIRED)
+    assert one.explanation == "https://x"
+    assert one.waits_for == "its issuer suggests to renew it now (https://x)"
+    assert certificate_status("web", has(issued(standin=True)), NOW).explanation == ""
