@@ -71,3 +71,33 @@ def test_where_it_cannot_be_kept_python_runs_as_it_is_installed(heavy: Path) -> 
 
 def test_without_such_a_unit_all_is_as_it_is(heavy: Path) -> None:
     assert started(heavy, PYTHONDONTWRITEBYTECODE=1) == ["began", "Weighs much."]
+
+
+LATER = """
+import importlib, sys
+from supervisor.cli.fast.run_daemon import LOADED
+
+for name in LOADED:
+    importlib.import_module(name)
+there = set(sys.modules)
+for name in sys.argv[1:]:
+    importlib.import_module(name)
+print(*sorted(one for one in set(sys.modules) - there if not one.startswith("supervisor.")))
+"""
+
+
+def test_what_is_imported_when_it_is_needed_was_compiled_before() -> None:
+    """What others bring: of podvisor itself all is."""
+    later = [
+        "supervisor.adapters.acme.renewal",
+        "supervisor.adapters.certificates.authority",
+        "supervisor.adapters.certificates.installed",
+        "supervisor.adapters.registry.asking",
+        "supervisor.controllers.certificates.standing",
+        "supervisor.controllers.operator.images",
+        "supervisor.kit.http.pool",
+        "supervisor.wiring.image_orders",
+    ]
+    argv = [sys.executable, "-c", LATER, *later]
+    done = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout.split() == []

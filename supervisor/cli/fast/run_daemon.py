@@ -17,6 +17,7 @@ LOADED = (
     "anyio._core._signals",
     "ctypes",
     "dbus_fast.aio",
+    "email.utils",
     "uvloop",
 )
 """What the daemon loads, some of it later; its own package is compiled as a whole."""
