@@ -1,6 +1,7 @@
 """Has certificates issued, by processes that end. The `Issuer` port."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import anyio
 import msgspec
@@ -19,6 +20,9 @@ from supervisor.model.acme import (
 from supervisor.model.certificate import CertificateFacts, CertificateTerms, Challenge
 from supervisor.model.errors import Retry, Stalled
 
+if TYPE_CHECKING:
+    from supervisor.adapters.acme.renewal import Askers
+
 _ISSUE = "supervisor.adapters.acme.issue"
 _STANDIN = "supervisor.adapters.acme.standin"
 _REVOKE = "supervisor.adapters.acme.revoke"
@@ -34,8 +38,8 @@ class AcmeCertificates(msgspec.Struct, kw_only=True):
     accounts: Path
     """Folder of the accounts' keys."""
     _listening: dict[str, anyio.Lock] = {}
-    _directories: dict[str, tuple[str, float]] = {}
-    """Where issuers tell when to renew, by their directories; and when that was read."""
+    _askers: "Askers | None" = None
+    """Who asks when to renew: loaded where there are certificates of issuers that can be asked."""
 
     async def issue(self, order: Order) -> Pair | OrderRefusal:
         """Have one issued, if need be after others that listen at the same address."""
@@ -94,7 +98,8 @@ class AcmeCertificates(msgspec.Struct, kw_only=True):
         """Ask when it should be renewed."""
         if not facts.ari_id:
             return None
-        # What asks is loaded where there are certificates of issuers that can be asked.
-        from supervisor.adapters.acme.renewal import suggested  # noqa: PLC0415
+        if self._askers is None:
+            from supervisor.adapters.acme.renewal import Askers  # noqa: PLC0415
 
-        return await suggested(issuer, facts.ari_id, self._directories)
+            self._askers = Askers()
+        return await self._askers.suggested(issuer, facts.ari_id)

@@ -6,7 +6,6 @@
 import email.utils
 import ssl
 import time
-from collections.abc import MutableMapping
 from datetime import datetime
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -45,31 +44,71 @@ class _Directory(msgspec.Struct, frozen=True):
     renewal_info: str = msgspec.field(name="renewalInfo", default="")
 
 
-async def suggested(
-    issuer: AcmeIssuer, ari_id: str, directories: MutableMapping[str, tuple[str, float]]
-) -> RenewalInfo | None:
-    """Return what the issuer says of this certificate; None where it says nothing. Raises Retry.
+class Askers:
+    """Asks issuers; questions that come together share connections, and nothing stays open."""
 
-    `directories` remembers, by the URL of the directory, where it says that, and when that was
-    read.
-    """
-    now = time.time()
-    pool = Pool()
-    try:
-        place, read_at = directories.get(issuer.directory, ("", 0.0))
+    def __init__(self) -> None:
+        self._directories: dict[str, tuple[str, float]] = {}
+        """URL of a directory to where the issuer tells when to renew, and when that was read."""
+        self._at_work = 0
+        self._pool = Pool()
+        self._contexts: dict[str, ssl.SSLContext] = {}
+        """PEM of who is trusted to what trusts it."""
+
+    async def suggested(self, issuer: AcmeIssuer, ari_id: str) -> RenewalInfo | None:
+        """Return what it says of this certificate; None where it says nothing. Raises Retry."""
+        self._at_work += 1
+        try:
+            return await self._suggested(issuer, ari_id)
+        except (ValueError, RecursionError) as error:
+            why = f"it answers oddly: {one_line(str(error), 200)}"
+            raise Retry(f"cannot ask {issuer.name} when to renew: {why}") from error
+        finally:
+            self._at_work -= 1
+            if not self._at_work:
+                self._contexts.clear()
+                await self._pool.close()
+
+    async def _suggested(self, issuer: AcmeIssuer, ari_id: str) -> RenewalInfo | None:
+        now = time.time()
+        place, read_at = self._directories.get(issuer.directory, ("", 0.0))
         if not read_at <= now < read_at + _DIRECTORY_SECONDS:
-            body, _ = await _get(pool, issuer, issuer.directory)
+            body, _ = await self._get(issuer, issuer.directory)
             place = replies.read(body, _Directory).renewal_info
-            directories[issuer.directory] = place, now
+            self._directories[issuer.directory] = place, now
         if not place:
             return None
-        body, retry_after = await _get(pool, issuer, f"{place.rstrip('/')}/{ari_id}")
+        body, retry_after = await self._get(issuer, f"{place.rstrip('/')}/{ari_id}")
         return read(body, retry_after=retry_after, now=now) if body else None
-    except (ValueError, RecursionError) as error:
-        why = one_line(str(error), 200)
-        raise Retry(f"cannot ask {issuer.name} when to renew: it answers oddly: {why}") from error
-    finally:
-        await pool.close()
+
+    async def _get(self, issuer: AcmeIssuer, url: str) -> tuple[bytes, str]:
+        """Return a body, empty if there is nothing, and its `Retry-After`. Raises Retry."""
+        about = f"cannot ask {issuer.name} when to renew"
+        scheme = urlsplit(url).scheme
+        if scheme != "https" and not scheme == urlsplit(issuer.directory).scheme == "http":
+            raise Retry(f"{about}: {one_line(url)} is no URL to trust")
+        try:
+            reply = await self._pool.ask(
+                "GET",
+                url,
+                headers={"User-Agent": f"podvisor/{__version__}"},
+                context=self._context(issuer) if issuer.authority else None,
+                wanted=Wanted(_LARGEST_ANSWER, _ASK_SECONDS),
+            )
+        except HttpError as error:
+            raise Retry(f"{about}: {one_line(str(error), 200)}") from error
+        retry_after = reply.headers.get("retry-after", "")
+        if reply.status == _OK and reply.body:
+            return reply.body, retry_after
+        if reply.status == _NOT_FOUND:
+            return b"", retry_after
+        seconds = min(_seconds_of(retry_after, now=time.time()) or 0.0, _MOST_SECONDS)
+        raise Retry(f"{about}: it answers {reply.status}", after_seconds=seconds)
+
+    def _context(self, issuer: AcmeIssuer) -> ssl.SSLContext:
+        if issuer.authority not in self._contexts:
+            self._contexts[issuer.authority] = _context(issuer)
+        return self._contexts[issuer.authority]
 
 
 def read(body: bytes, *, retry_after: str, now: float) -> RenewalInfo:
@@ -99,31 +138,6 @@ def _seconds_of(retry_after: str, *, now: float) -> float | None:
         return max(email.utils.parsedate_to_datetime(retry_after).timestamp() - now, 0.0)
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-async def _get(pool: Pool, issuer: AcmeIssuer, url: str) -> tuple[bytes, str]:
-    """Return a body, empty if there is nothing, and its `Retry-After`. Raises Retry."""
-    about = f"cannot ask {issuer.name} when to renew"
-    scheme = urlsplit(url).scheme
-    if scheme != "https" and not scheme == urlsplit(issuer.directory).scheme == "http":
-        raise Retry(f"{about}: {one_line(url)} is no URL to trust")
-    try:
-        reply = await pool.ask(
-            "GET",
-            url,
-            headers={"User-Agent": f"podvisor/{__version__}"},
-            context=_context(issuer) if issuer.authority else None,
-            wanted=Wanted(_LARGEST_ANSWER, _ASK_SECONDS),
-        )
-    except HttpError as error:
-        raise Retry(f"{about}: {one_line(str(error), 200)}") from error
-    retry_after = reply.headers.get("retry-after", "")
-    if reply.status == _OK and reply.body:
-        return reply.body, retry_after
-    if reply.status == _NOT_FOUND:
-        return b"", retry_after
-    seconds = min(_seconds_of(retry_after, now=time.time()) or 0.0, _MOST_SECONDS)
-    raise Retry(f"{about}: it answers {reply.status}", after_seconds=seconds)
 
 
 def _context(issuer: AcmeIssuer) -> ssl.SSLContext:

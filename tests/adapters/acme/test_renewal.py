@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 
 from supervisor.adapters.acme.issuer import AcmeCertificates
@@ -12,6 +13,7 @@ from supervisor.model.acme import AcmeIssuer
 from supervisor.model.certificate import CertificateFacts
 from supervisor.model.errors import Retry
 from tests.fakes.web import Web
+from tests.kit.http.test_pool import Server, serving
 
 pytestmark = pytest.mark.anyio
 START, END = "2026-12-01T00:00:00Z", "2026-12-01T02:00:00+01:00"
@@ -104,6 +106,27 @@ async def test_the_directory_is_read_once(
         assert found
         assert found.start == 1_796_083_200.0
     assert [path for path, _ in web.asked] == ["/directory", *["/ari/aki.serial"] * 2]
+
+
+async def test_questions_that_come_together_share_connections(issuers: AcmeCertificates) -> None:
+    """Two hundred certificates are not two hundred connections, and none stays open."""
+    window = answer()
+    server = Server(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(window), window))
+    async with serving(server) as url:
+        directory = json.dumps({"renewalInfo": url}).encode()
+        head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(directory)
+        server.answers.insert(0, head + directory)
+        issuer = AcmeIssuer(name="fake", directory=url)
+        assert await issuers.renewal_info(issuer, facts())
+        first = server.connections
+        async with anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(issuers.renewal_info, issuer, facts(f"aki.{number}"))
+        assert server.connections <= first + 2
+        with anyio.fail_after(10):
+            while server.open:  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+    assert len(server.asked) == 22
 
 
 async def test_issuers_may_say_nothing(
