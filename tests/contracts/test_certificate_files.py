@@ -103,15 +103,21 @@ async def test_what_is_kept_comes_back(side: Side) -> None:
     assert await files.kept("web", first) == FIRST
     assert await files.kept("web", second) == SECOND
     assert await files.kept("other", first) is None
+    assert await files.is_kept("web", first)
+    assert await files.is_kept("web", second)
+    assert not await files.is_kept("other", first)
 
 
 async def test_what_is_damaged_does_not_come_back_until_it_is_kept_anew(side: Side) -> None:
     files = files_of(side)
     first = await keep(files, FIRST)
+    assert await files.is_kept("web", first)
     side.damages_kept("web", first.digest)
     assert await files.kept("web", first) is None
+    assert not await files.is_kept("web", first)
     assert await keep(files, FIRST) == first
     assert await files.kept("web", first) == FIRST
+    assert await files.is_kept("web", first)
 
 
 async def test_what_is_not_to_be_kept_goes(side: Side) -> None:

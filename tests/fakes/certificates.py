@@ -195,6 +195,9 @@ class FakeCertificateFiles:
         pair = self.pairs.get((name, issued.digest))
         return pair if pair and pair.facts.fingerprint == issued.facts.fingerprint else None
 
+    async def is_kept(self, name: str, issued: Issued) -> bool:
+        return await self.kept(name, issued) is not None
+
     async def install(self, certificate: DesiredCertificate, pair: Pair) -> str:
         if self.failure:
             raise self.failure

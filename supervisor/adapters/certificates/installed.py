@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 
 from supervisor.adapters.certificates import texts
 from supervisor.adapters.certificates.texts import DATA
+from supervisor.adapters.certificates.unchanged import Places
 from supervisor.kit.files import told
 from supervisor.model.certificate import FILES
 from supervisor.model.errors import Stalled
@@ -71,6 +72,14 @@ class Place:
                 if error.errno in _NOT_THERE:
                     return False
                 raise
+
+    @property
+    def places(self) -> Places:
+        """What is looked at for that."""
+        data = f"{self.folder}/{DATA}"
+        links = (data, *(f"{self.folder}/{file}" for file in FILES))
+        behind = (f"{data}/{file}" for file in (*FILES, texts.NAME))
+        return Places([*links, *behind], [self.folder, f"{data}/."])
 
     def identity(self) -> str:
         """Return the folder's inode, which is no other's while it is mounted. Raises Retry."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from supervisor.adapters.certificates.texts import Kept
+from supervisor.adapters.certificates.unchanged import Places
 from supervisor.kit.files import told, write_whole
 from supervisor.kit.folders import remove_tree
 from supervisor.model.acme import ORDER_FILES
@@ -39,6 +40,11 @@ def kept(folder: Path, version: str, digest: str) -> Kept | None:
     with told(f"read what is kept of certificate {folder.name} in {folder}"):
         pair = _read(folder / version)
     return pair if pair and pair.digest == digest else None
+
+
+def places(folder: Path, version: str) -> Places:
+    """Return what is read for one."""
+    return Places([f"{folder}/{version}/{file}" for file in (_KEY, _CHAIN)])
 
 
 def forget(folder: Path, keep: Collection[str]) -> None:

@@ -4,7 +4,7 @@ Two folders are watched for each: that of the links, and the one to which `..dat
 holds what is behind them. Other files beside the links are nobody's concern here.
 """
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import aclosing, asynccontextmanager
 
 import msgspec
@@ -67,9 +67,11 @@ class InstalledWatch(msgspec.Struct):
         self._watches[name] = {one for one in asked if one is not None}
         self._end(before - self._watches[name])
 
-    def _end(self, watches: Iterable[int]) -> None:
+    def _end(self, watches: Collection[int]) -> None:
+        if not watches:
+            return
         used = {one for some in self._watches.values() for one in some}
-        for watch in set(watches) - used:
+        for watch in {*watches} - used:
             if self._inotify:
                 self._inotify.remove(watch)
 

@@ -156,10 +156,10 @@ class CertificateController(msgspec.Struct, kw_only=True):
         former = record.previous if record.stage is not Stage.SERVED else None
         uptake = self.asked.await_users(name, record)
         return Seen(
-            kept=await self.files.kept(name, current) is not None,
+            kept=await self.files.is_kept(name, current),
             installed=await self.files.is_installed(certificate, current),
             secrets=await self.installing.secrets.lacking(certificate, current),
-            previous_kept=former is None or await self.files.kept(name, former) is not None,
+            previous_kept=former is None or await self.files.is_kept(name, former),
             folder=self.files.place(certificate),
             users=self.asked.units(name),
             waiting=uptake.waiting,
