@@ -7,6 +7,7 @@ Tasks, all below the one root group, and what goes in and out of each:
 | loop | keys from the queue | passes; keys that are due later |
 | watches (five) | D-Bus signals, inotify, netlink | keys; what waits is hurried |
 | control | requests on the control socket | keys, status, plans |
+| questions | the same, but no orders, on a socket for the page | status |
 | webhooks | requests from the network, if the settings say so | keys |
 | signals | SIGTERM, SIGINT, SIGHUP | the end; settings read anew |
 | readiness | the end of the first pass | READY=1, once |
@@ -19,6 +20,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -88,12 +90,14 @@ async def run(config: Path, *, wrap: Callable[[Ports], Ports] = lambda ports: po
 async def _serve(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
     """Everything between the first and the last line of the log."""
     reason, is_asked_to = "asked to", True
+    questions = partial(control.serve, only_questions=True)
     daemon.ledger.log(EventKind.STARTED, reason=f"podvisor {__version__}")
     try:
         async with anyio.create_task_group() as root:
             root.start_soon(_signals, daemon, notifier, root.cancel_scope)
             await root.start(daemon.watches.run)
             await root.start(control.serve, paths.socket, daemon.service)
+            await root.start(questions, paths.questions, daemon.service)
             await root.start(daemon.webhooks)
             await daemon.lifecycle.start()
             root.start_soon(daemon.loop.run)

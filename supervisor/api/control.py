@@ -1,5 +1,7 @@
 """The control socket: HTTP over a Unix socket, mode 0600, for the command line.
 
+Beside it is one that only takes questions, for the page.
+
 What can be asked stands in `api.endpoints`; `kit.http.server` speaks HTTP. Errors are problem
 details (RFC 9457) with status 400, 404 or 503, or the last line of an answer, `{"problem": …}`.
 """
@@ -60,25 +62,32 @@ _STREAMS: Mapping[str, Callable[[ControlService, Any], AsyncGenerator[msgspec.St
     "/v1/events": lambda it, wish: it.events(wish),
 }
 _ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {(one.method, one.path): one for one in ENDPOINTS}
+_QUESTIONS = {asked: one for asked, one in _ENDPOINTS.items() if one.method == "GET"}
+"""Those that cost little and change nothing: a plan has every source read."""
 
 
 async def serve(
     path: Path,
     service: ControlService,
     *,
+    only_questions: bool = False,
     task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Listen until cancelled; `started` once the socket is there."""
+    """Listen until cancelled; `started` once the socket is there.
+
+    With `only_questions`, what is no GET is answered as if it were not there.
+    """
     with _listen(path) as listener:
         try:
             task_status.started()
-            await server.serve(listener, _Answers(service))
+            await server.serve(listener, _Answers(service, only_questions))
         finally:
             path.unlink(missing_ok=True)  # noqa: ASYNC240  # one system call, in memory
 
 
 def _listen(path: Path) -> socket.socket:
     path.unlink(missing_ok=True)
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     before = os.umask(0o177)
     try:
@@ -93,6 +102,7 @@ class _Answers(msgspec.Struct, frozen=True):
     """What comes of a request."""
 
     service: ControlService
+    only_questions: bool = False
 
     async def __call__(self, request: Request) -> None:
         """Answer it, with an error if need be: as the reply, or as its last line."""
@@ -106,7 +116,8 @@ class _Answers(msgspec.Struct, frozen=True):
             await _refuse(request, 503, str(failure))
 
     async def _answer(self, request: Request) -> None:
-        endpoint = _ENDPOINTS.get((request.method, request.path))
+        endpoints = _QUESTIONS if self.only_questions else _ENDPOINTS
+        endpoint = endpoints.get((request.method, request.path))
         if endpoint is None:
             await _refuse(request, 404, f"there is no {request.method} {request.path}")
             return

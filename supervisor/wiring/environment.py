@@ -51,6 +51,11 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
         return self.runtime / "control.sock"
 
     @property
+    def questions(self) -> Path:
+        """The socket that takes questions only, in a folder of its own."""
+        return self.runtime / "questions" / "podvisor.sock"
+
+    @property
     def ledger(self) -> Path:
         return self.state / "ledger.db"
 

@@ -245,3 +245,51 @@ class TestServiceText:
     def test_odd_paths_are_quoted(self) -> None:
         text = service_text(["/o pt/100%/$x", 'a"b'], systemd_version=0)
         assert 'ExecStart="/o pt/100%%/$$x" "a\\"b" run\n' in text
+
+
+class TestPage:
+    UNITS = ("podvisor-web.service", "podvisor-web.socket")
+
+    @pytest.fixture
+    def folder(self, home: Path) -> Path:
+        return home / "config/systemd/user"
+
+    def set_up(self, machine: Machine, home: Path, text: str) -> None:
+        config = home / "config" / CONFIG
+        config.parent.mkdir(parents=True, exist_ok=True)
+        config.write_text(text)
+        assert _set_up(machine, _Hands(dry_run=False), str(config)) == 0
+
+    def test_comes_and_goes_with_the_settings(
+        self, machine: Machine, commands: Path, home: Path, folder: Path, daemon_answers: None
+    ) -> None:
+        self.set_up(machine, home, "[web]\nlisten = '127.0.0.1:9079'\nhosts = ['a.example']\n")
+        socket, service = ((folder / name).read_text() for name in self.UNITS[::-1])
+        assert "ListenStream=127.0.0.1:9079\n" in socket
+        assert " -m supervisor web --idle 300 --host a.example\n" in service
+        ran = commands.read_text().splitlines()
+        assert "systemctl --user enable --now podvisor-web.socket" in ran
+        assert ran.index("systemctl --user daemon-reload") < ran.index(
+            "systemctl --user enable --now podvisor-web.socket"
+        )
+
+        commands.write_text("")
+        self.set_up(machine, home, "[web]\nlisten = '127.0.0.1:9079'\nhosts = ['a.example']\n")
+        assert "stop podvisor-web" not in commands.read_text()
+
+        self.set_up(machine, home, "")
+        assert "disable --now podvisor-web.socket" in commands.read_text()
+        assert [name for name in self.UNITS if (folder / name).exists()] == []
+
+    @pytest.mark.parametrize("possible", [True, False])
+    def test_is_locked_in_where_systemd_can(
+        self, home: Path, folder: Path, machine: Machine, daemon_answers: None, *, possible: bool
+    ) -> None:
+        machine.can_isolate = lambda: possible  # type: ignore[method-assign]
+        self.set_up(machine, home, "[web]\nlisten = '/run/user/1000/page.sock'\n")
+        text = (folder / "podvisor-web.service").read_text()
+        assert ("PrivateNetwork=yes" in text) is possible
+        assert "NoNewPrivileges=yes" in text
+        assert (
+            "ListenStream=/run/user/1000/page.sock" in (folder / "podvisor-web.socket").read_text()
+        )

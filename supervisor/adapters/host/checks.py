@@ -207,6 +207,16 @@ class Machine:
         words = self._ask("systemctl", "--version").split()
         return int(words[1]) if len(words) > 1 and words[1].isdecimal() else 0
 
+    def can_isolate(self) -> bool:
+        """Whether the user's systemd can give a service files and a network of its own.
+
+        That takes user namespaces, which a machine may keep from it though Podman has them. Runs
+        systemd-run.
+        """
+        alone = ("-p", "PrivateNetwork=yes", "-p", "ProtectHome=tmpfs", "-p", "PrivateDevices=yes")
+        words = ("systemd-run", "--user", "--quiet", "--wait", "--collect", "--pipe", *alone)
+        return self._ask(*words, "echo", "yes").strip() == "yes"
+
 
 def _lines(path: Path) -> list[str]:
     try:

@@ -19,10 +19,12 @@ from supervisor.cli import codes
 from supervisor.cli.commands.init import write_settings
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, Refused, ask
+from supervisor.cli.local.page_units import SERVICE, SOCKET, page_units
 from supervisor.cli.local.unit_file import service_text
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import say
 from supervisor.core.config.reader import Reading, read_settings
+from supervisor.model.settings import WebSettings
 
 _SERVICE = "podvisor.service"
 _SOCKET_PATIENCE_SECONDS = 60.0  # the first start compiles first: seconds of a small board
@@ -101,11 +103,15 @@ def _set_up(machine: Machine, hands: _Hands, config: str) -> int:
         if not hands.dry_run:
             write_settings(Path(config))
     renewed = _write_unit(machine, hands, config)
+    web = reading.settings.web if reading and reading.settings else WebSettings()
+    page_changed = _write_page_units(machine, hands, web)
     if not hands.run("systemctl", "--user", "daemon-reload"):
         raise Refused("cannot reach the systemd of this user")
     if not hands.run("systemctl", "--user", "enable", "--now", "podman.socket"):
         raise Refused("cannot start Podman's socket", hint="systemctl --user status podman.socket")
     running = _running()
+    if web.listen:
+        _start_page(hands, anew=page_changed)
     # --no-block, for the service is ready only after its first pass, with all its pulls.
     enabled = hands.run("systemctl", "--user", "enable", "--now", "--no-block", _SERVICE)
     restarts = enabled and (renewed or (running is not None and _is_older(running)))
@@ -201,6 +207,43 @@ def _write_unit(machine: Machine, hands: _Hands, config: str) -> bool:
     return before is not None
 
 
+def _write_page_units(machine: Machine, hands: _Hands, web: WebSettings) -> bool:
+    """Write the units of the page, or remove them; whether they are others than before."""
+    if not web.listen:
+        _remove_page(hands)
+        return False
+    folder = Path(places.unit_file()).parent
+    python = [sys.executable, "-m", "supervisor"]
+    wanted = page_units(web, python=python, alone=machine.can_isolate())
+    changed = False
+    for name, text in wanted.items():
+        path = folder / name
+        if not path.exists() or path.read_text() != text:
+            hands.write(path, text)
+            changed = True
+    return changed
+
+
+def _start_page(hands: _Hands, *, anew: bool) -> None:
+    if anew:
+        hands.run("systemctl", "--user", "stop", SOCKET, SERVICE)
+    if not hands.run("systemctl", "--user", "enable", "--now", SOCKET):
+        raise Refused("cannot listen for the page", hint=f"systemctl --user status {SOCKET}")
+
+
+def _remove_page(hands: _Hands) -> None:
+    """Take the units of the page away, if they are there."""
+    paths = [Path(places.unit_file()).with_name(name) for name in (SOCKET, SERVICE)]
+    if any(path.exists() for path in paths):
+        hands.run("systemctl", "--user", "disable", "--now", SOCKET)
+        hands.run("systemctl", "--user", "stop", SERVICE)
+    for path in paths:
+        if path.exists():
+            say(("  remove ", "dim"), places.shown(str(path)))
+            if not hands.dry_run:
+                path.unlink(missing_ok=True)
+
+
 def _running() -> dict[str, Any] | None:
     """Return the status of the daemon that runs; None if none does."""
     try:
@@ -247,6 +290,7 @@ def _undo(hands: _Hands) -> int:
     say(("  remove ", "dim"), places.shown(str(path)))
     if not hands.dry_run:
         path.unlink(missing_ok=True)
+    _remove_page(hands)
     hands.run("systemctl", "--user", "daemon-reload")
     say()
     say("What it deployed keeps running, and starts at boot. It is in")

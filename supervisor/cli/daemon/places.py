@@ -39,6 +39,11 @@ def control_socket() -> str:
     return f"{runtime_folder()}/podvisor/control.sock"
 
 
+def questions_socket() -> str:
+    """Return the path of the daemon's socket that takes questions only."""
+    return f"{runtime_folder()}/podvisor/questions/podvisor.sock"
+
+
 def docs(page: str) -> str:
     """Return the URL of a page of the documentation, `how-to/upgrade.md`, as it is installed."""
     for root in (os.path.join(sys.prefix, "share/doc/podvisor"), f"{__file__}/../../../.."):

@@ -28,6 +28,7 @@ _OVER_SSH = ("ssh_key", "known_hosts", "writeback_ssh_key")
 _NO_EXAMPLES = (
     "email",
     "hook",
+    "hosts",
     "resolvers",
     "webhook",
     "webhook_repository",

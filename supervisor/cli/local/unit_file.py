@@ -65,8 +65,12 @@ def service_text(command: list[str], *, systemd_version: int) -> str:
     restart = "RestartSec=2s"
     if systemd_version >= _RESTART_STEPS_SINCE:
         restart += "\nRestartSteps=8\nRestartMaxDelaySec=5min"
-    line = " ".join(_quoted(word) for word in command)
-    return _TEXT.format(command=line, restart=restart)
+    return _TEXT.format(command=command_line(command), restart=restart)
+
+
+def command_line(words: list[str]) -> str:
+    """Write a command for ExecStart=."""
+    return " ".join(map(_quoted, words))
 
 
 def _quoted(word: str) -> str:

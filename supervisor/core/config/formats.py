@@ -27,6 +27,9 @@ _GIT_SCHEMES = ("https", "http", "ssh", "git+ssh", "file")
 _HOST_LINE = re.compile(r"\s*(?:#.*|(?:\S+\s+){2}\S[^\x00-\x1f\x7f]*)?")
 _LISTEN_HINT = "write ADDRESS:PORT, such as 127.0.0.1:9078, 0.0.0.0:9078 or [::]:9078"
 _RESOLVER_HINT = 'write addresses, such as "9.9.9.9", "127.0.0.1:5353" or "[2620:fe::fe]:53"'
+_PAGE_HINT = (
+    "write 127.0.0.1:9079 or [::1]:9079; others come by a reverse proxy, which asks who it is"
+)
 _NETWORK_HINT = 'write addresses and networks, such as "127.0.0.1", "10.0.0.0/8"'
 _GIT_HINT = "write https://…, ssh://…, user@host:path or file:///…"
 
@@ -129,6 +132,33 @@ def _registry(key: Path, text: str) -> Iterator[Problem]:
         yield Problem(key, f"{shown_text(text)} is no registry", hint)
 
 
+def _page(key: Path, text: str) -> Iterator[Problem]:
+    """Check where the page is: nobody but this machine, or a proxy that asks who it is."""
+    if text.startswith(("/", "~/")):
+        if not re.fullmatch(PATH, text):
+            yield Problem(key, f"{shown_text(text)} is no path of a socket", PATH_HINT)
+        return
+    try:
+        address, _ = parse_listen(text)
+    except ValueError as error:
+        yield Problem(key, f"cannot listen on {shown_text(text)}: {error}", _PAGE_HINT)
+        return
+    if not ipaddress.ip_address(address).is_loopback:
+        yield Problem(
+            key, f"{shown_text(text)} is for everybody who reaches this machine", _PAGE_HINT
+        )
+
+
+def _name(key: Path, text: str) -> Iterator[Problem]:
+    try:
+        known = is_address(text) or parse_domain(text)
+    except Refused as refused:
+        yield Problem(key, f"{shown_text(text)} is no name: {refused}", refused.hint)
+        return
+    if isinstance(known, str) and known.startswith(WILDCARD):
+        yield Problem(key, f"{shown_text(text)} is no name", "write each name by itself")
+
+
 def _by(parse: Callable[[str], object], doing: str, hint: str) -> _Check:
     """Make the check of a text that `parse` can read, or says why not."""
 
@@ -198,6 +228,8 @@ FORMATS: dict[str, _Check] = {
     "host": _host,
     "resolver": _by(_resolver, "ask", _RESOLVER_HINT),
     "listen": _by(parse_listen, "listen on", _LISTEN_HINT),
+    "page": _page,
+    "name": _name,
     "network": _by(ipaddress.ip_network, "trust", _NETWORK_HINT),
     "url": _url,
     "calendar": _calendar,

@@ -111,7 +111,7 @@ def test_says_all_that_is_wrong_at_once_in_the_order_of_the_file() -> None:
         ("sources = 1", "“sources” is not a section (write [sources.NAME])"),
         ("[[sources]]", "“sources” is not a section (write [sources.NAME])"),
         ("limits = 1", "“limits” is not a section (write [limits] on a line of its own)"),
-        ("[web]\ngit='https://a/b'", "there is no section [web] (write [sources.web])"),
+        ("[blog]\ngit='https://a/b'", "there is no section [blog] (write [sources.blog])"),
         ("[sources]\n\ngit = 'https://a/b'", "config.toml:3: “git” stands outside a source"),
         ("[limits]\nfile_size = '1X'", "cannot read “file_size”: “1X” is not a size; write it as"),
         ("[limits]\nfile_size = 1", "“file_size” must be a size, in quotes"),

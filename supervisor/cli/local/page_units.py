@@ -1,0 +1,93 @@
+"""The text of the page's own units, as `setup` writes them: a socket, and who answers on it."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import supervisor
+from supervisor.cli.local.unit_file import command_line
+from supervisor.model.settings import WebSettings
+
+SOCKET, SERVICE = "podvisor-web.socket", "podvisor-web.service"
+
+_SOCKET_TEXT = """\
+# Written by `podvisor setup` from [web] of the settings.
+
+[Unit]
+Description=podvisor's page
+
+[Socket]
+ListenStream={listen}
+# Of a socket in a folder: nobody but this user, with what runs as root of its containers.
+SocketMode=0600
+
+[Install]
+WantedBy=sockets.target
+"""
+
+_SERVICE_TEXT = """\
+# Written by `podvisor setup` from [web] of the settings; podvisor-web.socket starts it.
+
+[Unit]
+Description=podvisor's page, for as long as somebody looks
+
+[Service]
+ExecStart={command}
+Environment=PYTHONDONTWRITEBYTECODE=1
+TimeoutStopSec=5s
+Slice=session.slice
+UMask=0077
+MemoryMax=256M
+TasksMax=16
+
+{alone}RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged @resources
+SystemCallErrorNumber=EPERM
+"""
+
+
+_ALONE = """\
+# It sees the daemon's socket for questions, and of the user's files no other. There is no network:
+# what comes in comes by the socket that systemd hands over.
+ProtectHome=tmpfs
+BindReadOnlyPaths={libraries}
+BindReadOnlyPaths=-%t/podvisor/questions
+ProtectSystem=strict
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateNetwork=yes
+"""
+_NOT_ALONE = """\
+# This systemd cannot give it a place of its own (user namespaces are not allowed to it).
+"""
+
+
+def page_units(web: WebSettings, *, python: Sequence[str], alone: bool) -> dict[str, str]:
+    """Return the units by name; none where nobody is to look.
+
+    `python` calls this podvisor; `alone`: this systemd can give a service a place of its own.
+    """
+    if not web.listen:
+        return {}
+    words = [*python, "web", "--idle", f"{web.idle:g}"]
+    for name in web.hosts:
+        words += ["--host", name]
+    listen = str(Path(web.listen).expanduser()) if web.listen[0] in "/~" else web.listen
+    libraries = dict.fromkeys((sys.prefix, str(Path(supervisor.__file__).parents[1])))
+    bound = " ".join(f'"{path.replace("%", "%%")}"' for path in libraries)
+    return {
+        SOCKET: _SOCKET_TEXT.format(listen=listen.replace("%", "%%")),
+        SERVICE: _SERVICE_TEXT.format(
+            command=command_line(words),
+            alone=_ALONE.format(libraries=bound) if alone else _NOT_ALONE,
+        ),
+    }

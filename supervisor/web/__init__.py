@@ -1,0 +1,1 @@
+"""The page: a process of its own, which systemd starts when somebody looks, and which ends."""

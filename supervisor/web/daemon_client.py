@@ -1,0 +1,69 @@
+"""Asks the daemon, over the socket that answers questions and takes no orders."""
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+_PATIENCE_SECONDS = 10.0
+_LONGEST_LINE = 1 << 20
+
+
+class Absent(Exception):
+    """The daemon does not answer."""
+
+
+class Refused(Exception):
+    """It cannot answer that: `problem` is why (RFC 9457)."""
+
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        super().__init__(problem.get("detail", "no reason"))
+        self.problem = problem
+
+
+class DaemonClient:
+    """One for the process."""
+
+    def __init__(self, socket: Path) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.UnixConnector(path=str(socket), limit=20, force_close=True),
+            read_bufsize=_LONGEST_LINE,
+        )
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def ask(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
+        """Return the whole answer. Raises Absent or Refused."""
+        timeout = aiohttp.ClientTimeout(total=_PATIENCE_SECONDS)
+        try:
+            async with self._get(path, query, timeout) as response:
+                body = await response.read()
+                if response.status != 200:  # noqa: PLR2004
+                    raise Refused(json.loads(body))
+                return body
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise Absent from error
+
+    async def json(self, path: str, query: Mapping[str, str] | None = None) -> Any:
+        """Return the answer as plain values. Raises Absent or Refused."""
+        return json.loads(await self.ask(path, query))
+
+    async def lines(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[Any]:
+        """Yield each line of an answer as it comes. Raises Absent or Refused."""
+        try:
+            async with self._get(path, query, aiohttp.ClientTimeout()) as response:
+                if response.status != 200:  # noqa: PLR2004
+                    raise Refused(await response.json(content_type=None))
+                async for line in response.content:
+                    yield json.loads(line)
+        except (aiohttp.ClientError, OSError) as error:
+            raise Absent from error
+
+    def _get(
+        self, path: str, query: Mapping[str, str] | None, timeout: aiohttp.ClientTimeout
+    ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        return self._session.get(f"http://podvisor{path}", params=query or {}, timeout=timeout)

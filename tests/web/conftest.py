@@ -1,0 +1,98 @@
+"""A page in front of a real control socket, behind which a service says what it is told to."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+
+from supervisor.api import control
+from supervisor.model.certificate import CertificateList
+from supervisor.model.errors import Stalled
+from supervisor.model.events import Event, EventQuery
+from supervisor.model.image_status import ImageList
+from supervisor.model.status import AppStatus, History, Status
+from supervisor.web.application import application
+from supervisor.web.daemon_client import DaemonClient
+from supervisor.web.idle import Idle
+
+
+class FakeService:
+    """Stands for `controllers.operator.service`."""
+
+    def __init__(self) -> None:
+        self.apps: tuple[AppStatus, ...] = ()
+        self.more: dict[str, Any] = {}
+        self.logged: list[Event] = []
+        self.news = anyio.Event()
+        self.looks = 0
+
+    async def look(self, app: str) -> Status:
+        self.looks += 1
+        found = tuple(one for one in self.apps if app in ("", one.name))
+        self.check(app)
+        return Status(running=True, version="1.2.3", apps=found, **self.more)
+
+    async def history(self, app: str) -> History:
+        return History(app=app)
+
+    async def images(self, app: str) -> ImageList:
+        self.check(app)
+        return ImageList(running=True)
+
+    async def certificates(self) -> CertificateList:
+        return CertificateList()
+
+    def events(self, query: EventQuery) -> AsyncGenerator[Event]:
+        self.check(query.app)
+        return self._events(query)
+
+    async def _events(self, query: EventQuery) -> AsyncGenerator[Event]:
+        last = query.after_id
+        while True:
+            found = [one for one in self.logged if one.id > last and query.fits(one)]
+            for one in found[-query.limit :]:
+                last = one.id
+                yield one
+            if not query.follow:
+                return
+            await self.news.wait()
+            self.news = anyio.Event()
+
+    def check(self, app: str) -> None:
+        if app and app not in {one.name for one in self.apps}:
+            raise Stalled(f"no app named {app}", hint="podvisor status lists them all")
+
+
+@pytest.fixture
+def service() -> FakeService:
+    return FakeService()
+
+
+@pytest.fixture
+def socket(tmp_path: Path) -> Path:
+    return tmp_path / "questions" / "podvisor.sock"
+
+
+@pytest.fixture
+async def daemon(service: Any, socket: Path) -> AsyncIterator[None]:
+    async with anyio.create_task_group() as tasks:
+
+        async def serve(*, task_status: anyio.abc.TaskStatus[None]) -> None:
+            await control.serve(socket, service, only_questions=True, task_status=task_status)
+
+        await tasks.start(serve)
+        yield
+        tasks.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def page(socket: Path) -> AsyncIterator[Any]:
+    """What a browser on this machine reaches."""
+    client = DaemonClient(socket)
+    app = application(client, Idle(0), names=("podvisor.example.org",))
+    async with TestClient(TestServer(app)) as browser:
+        yield browser
+    await client.close()

@@ -1,0 +1,175 @@
+import json
+from typing import Any
+
+import anyio
+import pytest
+
+from supervisor.model.errors import Finding
+from supervisor.model.events import Event, EventKind
+from supervisor.model.need import Need, NeedKind
+from supervisor.model.status import AppState, AppStatus, UnitStatus
+from tests.web.conftest import FakeService
+
+HOSTILE = '<script>alert("x")</script>&\'"{{ 7*7 }}'
+
+
+def app(name: str, state: AppState = AppState.READY, **more: Any) -> AppStatus:
+    return AppStatus(name=name, source="home", state=state, **more)
+
+
+def event(number: int, **more: Any) -> Event:
+    return Event(id=number, time=number, kind=EventKind.APPLIED, **more)
+
+
+async def text_of(page: Any, path: str) -> str:
+    answer = await page.get(path)
+    assert answer.status == 200, await answer.text()
+    return str(await answer.text())
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_all_is_well(page: Any, service: FakeService) -> None:
+    service.apps = (app("web"), app("blog"))
+    text = await text_of(page, "/")
+    assert "All is well" in text
+    assert '<a href="/apps/blog">blog</a>' in text
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_what_is_wrong_comes_first(page: Any, service: FakeService) -> None:
+    down = UnitStatus(
+        name="web.service", active="failed", sub="", wanted=True, result="exit-code", failures=3
+    )
+    waits = Need(kind=NeedKind.IMAGE, subject="x", text="docker.io/x:1", detail="pulled")
+    service.apps = (
+        app("blog"),
+        app("photos", AppState.CHANGING, waiting=(waits,)),
+        app("web", AppState.FAILING, units=(down,)),
+    )
+    text = await text_of(page, "/")
+    places = [
+        text.index(words)
+        for words in (
+            "1 thing is wrong",
+            "web.service is down (exit-code), brought back 3 times",
+            "journalctl --user -u web.service -n 30",
+            "docker.io/x:1: pulled",
+            '<a href="/apps/blog">',
+        )
+    ]
+    assert places == sorted(places)
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_words_from_outside_are_words(page: Any, service: FakeService) -> None:
+    finding = Finding(message=HOSTILE, app=HOSTILE, path=HOSTILE, hint=HOSTILE)
+    service.apps = (app(HOSTILE, AppState.REFUSED, findings=(finding,)),)
+    service.logged = [event(1, app=HOSTILE, reason=HOSTILE, detail=HOSTILE, unit=HOSTILE)]
+    for path in ("/", "/events"):
+        text = await text_of(page, path)
+        assert "<script>alert" not in text
+        assert "&lt;script&gt;alert(&#34;x&#34;)&lt;/script&gt;&amp;&#39;&#34;{{ 7*7 }}" in text
+        assert 'href="/apps/%3Cscript%3E' in text
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_a_page_of_an_app(page: Any, service: FakeService) -> None:
+    unit = UnitStatus(name="web.service", active="active", sub="running", up=True, wanted=True)
+    service.apps = (app("web", units=(unit,)), app("blog"))
+    service.logged = [event(1, app="web", reason="a push"), event(2, app="blog", reason="another")]
+    text = await text_of(page, "/apps/web")
+    assert "web.service" in text
+    assert "a push" in text
+    assert "another" not in text
+    answer = await page.get("/apps/wbe")
+    assert answer.status == 404
+    assert "no app named wbe" in await answer.text()
+
+
+async def test_without_a_daemon(page: Any) -> None:
+    for path in ("/", "/events", "/apps/web"):
+        answer = await page.get(path)
+        assert answer.status == 503
+        assert "systemctl --user start podvisor" in await answer.text()
+    answer = await page.get("/v1/status")
+    assert (answer.status, answer.content_type) == (503, "application/problem+json")
+    assert "podvisor_up 0.0" in await text_of(page, "/metrics")
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_the_api_answers_as_the_daemon_does(page: Any, service: FakeService) -> None:
+    service.apps = (app("web"),)
+    service.logged = [event(1), event(2)]
+    status = json.loads(await text_of(page, "/v1/status?app=web"))
+    assert [one["name"] for one in status["apps"]] == ["web"]
+    lines = (await text_of(page, "/v1/events?limit=1")).splitlines()
+    assert [json.loads(line)["id"] for line in lines] == [2]
+    answer = await page.get("/v1/status?app=wbe")
+    assert answer.status == 404
+    assert (await answer.json(content_type=None))["detail"] == "no app named wbe"
+    assert (await page.get("/v1/status?unknown=1")).status == 400
+    document = json.loads(await text_of(page, "/openapi.json"))
+    assert "/v1/status" in document["paths"]
+    assert "podvisor_up 1.0" in await text_of(page, "/metrics")
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_no_order_is_taken(page: Any, service: FakeService) -> None:
+    for path in ("/v1/sync", "/v1/plan", "/v1/suspend", "/"):
+        answer = await page.post(path, json={"apps": []})
+        assert answer.status == 405
+    assert service.looks == 0
+
+
+@pytest.mark.usefixtures("daemon")
+class TestWhoIsAnswered:
+    @pytest.mark.parametrize(
+        "name", ["localhost", "LOCALHOST:9", "127.0.0.1", "[::1]:8", "podvisor.example.org"]
+    )
+    async def test_names_that_are_known(self, page: Any, name: str) -> None:
+        assert (await page.get("/", headers={"Host": name})).status == 200
+
+    @pytest.mark.parametrize("name", ["evil.example", "localhost.evil.example", "[::2]", "x:y:z"])
+    async def test_a_name_that_somebody_made_lead_here(self, page: Any, name: str) -> None:
+        answer = await page.get("/", headers={"Host": name})
+        assert answer.status == 421
+        assert "hosts" in await answer.text()
+
+    async def test_a_page_of_another_site(self, page: Any) -> None:
+        other = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
+        assert (await page.get("/v1/status", headers=other)).status == 403
+        link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+        assert (await page.get("/", headers=link)).status == 200
+
+    async def test_what_browsers_are_told(self, page: Any) -> None:
+        for path in ("/", "/nothing", "/static/style.css"):
+            answer = await page.get(path)
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert (await page.get("/")).headers["Cache-Control"] == "no-store"
+
+    async def test_no_file_but_the_pages_own(self, page: Any) -> None:
+        for path in ("/static/..%2fpages.py", "/static/%2e%2e/pages.py", "/static/pages.py"):
+            assert (await page.get(path)).status == 404
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_it_is_light_and_brings_all_that_it_needs(page: Any, service: FakeService) -> None:
+    service.apps = tuple(app(f"app-{number}") for number in range(12))
+    parts = [await text_of(page, path) for path in ("/", "/static/style.css", "/static/live.js")]
+    assert sum(len(part.encode()) for part in parts) < 50_000
+    assert "http://" not in "".join(parts)
+    assert "https://" not in "".join(parts)
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_events_are_told_as_they_come_and_none_twice(page: Any, service: FakeService) -> None:
+    service.logged = [event(1), event(2), event(3)]
+    async with page.get("/live?after=1", headers={"Last-Event-ID": "2"}) as answer:
+        assert answer.content_type == "text/event-stream"
+        with anyio.fail_after(20):
+            assert await answer.content.readuntil(b"\n\n") == b"id: 3\ndata: 3\n\n"
+            service.logged.append(event(4))
+            service.news.set()
+            assert await answer.content.readuntil(b"\n\n") == b"id: 4\ndata: 4\n\n"
+    assert (await page.get("/live?after=x")).status == 400
