@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from supervisor.model.certificate import CertificateList, RenewRequest, RevokeRequest
+from supervisor.model.certificate_status import CertificateList, RenewRequest, RevokeRequest
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import (

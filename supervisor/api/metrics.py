@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily
 from prometheus_client.metrics_core import Metric
 
-from supervisor.model.certificate import CertificateList, CertificateState
+from supervisor.model.certificate_status import CertificateList, CertificateState
 from supervisor.model.image_status import ImageList, ImageStatus
 from supervisor.model.status import AppState, Status
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import msgspec
 
-from supervisor.model.certificate import CertificateStatus
+from supervisor.model.certificate_status import CertificateStatus
 from supervisor.model.errors import Finding
 from supervisor.model.health import Health
 from supervisor.model.image import HeldUpdate

@@ -10,7 +10,8 @@ from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.certificate import CertificateRecord, CertificateStatus
+from supervisor.model.certificate import CertificateRecord
+from supervisor.model.certificate_status import CertificateStatus
 from supervisor.wiring.ports import Ports
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Certificates(msgspec.Struct):
         from supervisor.controllers.certificates.controller import (  # noqa: PLC0415
             CertificateController,
         )
+        from supervisor.controllers.certificates.doing import Doing  # noqa: PLC0415
         from supervisor.controllers.certificates.installing import Installing  # noqa: PLC0415
         from supervisor.controllers.certificates.issuing import Issuing  # noqa: PLC0415
         from supervisor.controllers.certificates.memory import CertificateMemory  # noqa: PLC0415
@@ -138,6 +140,7 @@ class Certificates(msgspec.Struct):
             files=ports.certificates,
             tls=ports.tls,
             memory=memory,
+            doing=Doing(clock=ports.clock),
             queue=self.queue,
         )
         self._standing = CertificateStanding(

@@ -5,7 +5,7 @@ from typing import Any
 from prometheus_client.parser import text_string_to_metric_families
 
 from supervisor.api.metrics import Answers, exposition
-from supervisor.model.certificate import CertificateList, CertificateState, CertificateStatus
+from supervisor.model.certificate_status import CertificateList, CertificateState, CertificateStatus
 from supervisor.model.image import ImageKnowledge, ImageQuestion, ImageVersion
 from supervisor.model.image_status import ImageList, ImageStatus
 from supervisor.model.status import AppState, AppStatus, SourceStatus, Status, UnitStatus

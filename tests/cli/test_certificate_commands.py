@@ -14,13 +14,8 @@ from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.core.certificates import records
 from supervisor.kit.clock import SystemClock
 from supervisor.model.acme import FailureKind, OrderRefusal
-from supervisor.model.certificate import (
-    CertificateList,
-    CertificateRecord,
-    CertificateState,
-    CertificateStatus,
-    CertificateTerms,
-)
+from supervisor.model.certificate import CertificateRecord, CertificateTerms
+from supervisor.model.certificate_status import CertificateList, CertificateState, CertificateStatus
 from supervisor.model.observed import UnitInputs
 from supervisor.model.settings import LedgerSettings
 from supervisor.model.status import AppState, AppStatus, Status
@@ -191,6 +186,21 @@ def test_that_nothing_was_tried_is_said(podvisor: Podvisor, daemon: Any) -> None
     said = podvisor("certs", "renew", "web")
     assert said.code == 3
     assert said.out.startswith(f"Nothing was tried: {why}.\n")
+
+
+def test_of_one_that_is_had_it_is_said_since_when(podvisor: Podvisor, daemon: Any) -> None:
+    had = msgspec.structs.replace(
+        GOOD,
+        state=CertificateState.ORDERED,
+        waits_for="it is asked of letsencrypt: it expires in 29 days",
+        had_since=NOW - 150,
+    )
+    daemon.answer("/v1/certificates", listed(had))
+    words = (
+        "certificate web: it is asked of letsencrypt: it expires in 29 days; begun 2 minutes ago"
+    )
+    for said in (podvisor("certs", "show", "web"), podvisor("certs")):
+        assert words.replace("2 minutes", "2min") in said.out.replace("2 minutes", "2min")
 
 
 @pytest.mark.parametrize("order", ["renew", "revoke"])

@@ -12,7 +12,7 @@ from rich.cells import cell_len
 
 from supervisor.cli.commands import check, history, plan
 from supervisor.cli.show import certificate_view, image_view, log_lines, screen, status_view
-from supervisor.model.certificate import CertificateState
+from supervisor.model.certificate_status import CertificateState
 from supervisor.model.check import Check, CheckedApp
 from supervisor.model.errors import Finding
 from supervisor.model.need import unit_need

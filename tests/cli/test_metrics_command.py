@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from supervisor.cli import codes
-from supervisor.model.certificate import CertificateList
+from supervisor.model.certificate_status import CertificateList
 from supervisor.model.image_status import ImageList
 from supervisor.model.status import AppState, AppStatus, Status
 

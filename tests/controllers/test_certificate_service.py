@@ -7,7 +7,8 @@ from msgspec.structs import replace
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.operator.certificates import CertificateService
 from supervisor.model.acme import FailureKind, OrderRefusal
-from supervisor.model.certificate import CertificateState, Counted, RenewRequest, RevokeRequest
+from supervisor.model.certificate import Counted
+from supervisor.model.certificate_status import CertificateState, RenewRequest, RevokeRequest
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.rollout import Suspension
@@ -221,3 +222,24 @@ async def test_a_server_that_answers_late_with_another_one_has_its_time_to_take_
         assert house.jobs == [("start", "web.service")]
         await anyio.sleep(10)
         assert house.jobs == [("start", "web.service"), ("restart", "web.service")]
+
+
+async def test_of_what_is_had_it_is_said_since_when_and_of_what_waits_for_its_turn_that(house):
+    house.issuer.seconds = 100.0
+    async with house.running():
+        names = ("a", "b", "c")
+        house.state.deployments = {one: deployed(one, asks(one)) for one in names}
+        house.queue.add("all-apps")
+        await anyio.sleep(30)
+        found = (await listed(house)).values()
+        said = sorted(one.waits_for.partition(" to be")[0] for one in found)
+        asked = "it is asked of letsencrypt: there is none yet"
+        assert said == [asked, asked, "it waits for its turn"]
+        for one in found:
+            assert house.clock.now() - one.had_since == pytest.approx(30, abs=1)
+        await anyio.sleep(100)
+        (one,) = [one for one in (await listed(house)).values() if one.had_since]
+        assert one.waits_for == asked
+        assert house.clock.now() - one.had_since == pytest.approx(30, abs=1)
+        await anyio.sleep(100)
+        assert not [one for one in (await listed(house)).values() if one.had_since]

@@ -4,7 +4,7 @@ import anyio
 import pytest
 
 from supervisor.model.acme import FailureKind, OrderRefusal
-from supervisor.model.certificate import CertificateState, RenewRequest
+from supervisor.model.certificate_status import CertificateState, RenewRequest
 from supervisor.model.events import Event, EventKind
 from supervisor.model.status import AppState
 

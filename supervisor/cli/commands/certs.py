@@ -27,7 +27,7 @@ _ORDERED = codes.epilog(
     short_help="Show certificates, and have others issued.",
     epilog=codes.epilog(codes.NOT_WELL, codes.NOT_RUNNING, c3=_NOT_WELL),
 )
-@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/certificate.py).")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/certificate_status.py).")
 @click.pass_context
 def command(ctx: click.Context, as_json: bool) -> int | None:
     """Show the certificates that apps ask for: when they expire, and when they are renewed.
@@ -60,7 +60,7 @@ def command(ctx: click.Context, as_json: bool) -> int | None:
     ),
 )
 @click.argument("name")
-@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/certificate.py).")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/certificate_status.py).")
 def show(name: str, as_json: bool) -> int:
     """Show one certificate: its names, serial number, files, who uses it, and what failed."""
     found = json.loads(_listed())

@@ -28,7 +28,7 @@ def command(output: Path | None) -> int:
 
     from supervisor.api.metrics import Answers, exposition
     from supervisor.kit.files import told, write_whole
-    from supervisor.model.certificate import CertificateList
+    from supervisor.model.certificate_status import CertificateList
     from supervisor.model.image_status import ImageList
     from supervisor.model.status import Status
 

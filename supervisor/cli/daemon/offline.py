@@ -11,7 +11,8 @@ from supervisor.adapters.ledger.rows import read_documents, read_events
 from supervisor.core.files.names import unknown_app
 from supervisor.core.status.image_status import Known, last_image_statuses
 from supervisor.kit.clock import SystemClock
-from supervisor.model.certificate import CertificateList, CertificateRecord
+from supervisor.model.certificate import CertificateRecord
+from supervisor.model.certificate_status import CertificateList
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image import ImageKnowledge, ImageOrder
 from supervisor.model.image_status import ImageList

@@ -1,6 +1,6 @@
 """Draws how certificates stand.
 
-It takes the plain JSON of `model.certificate.CertificateStatus`.
+It takes the plain JSON of `model.certificate_status.CertificateStatus`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -54,6 +54,8 @@ def trouble(one: dict[str, Any], *, now: float, indent: str = "") -> None:
     if not one.get("is_asked_for", True):
         words.append("no app asks for it any more; it is removed when nothing uses it")
     words += [one[key] for key in ("error", "waits_for") if one.get(key)]
+    if one.get("had_since"):
+        words.append(f"begun {relative(one['had_since'], now=now)}")
     is_bad = one.get("error") or one["state"] in ("expired", "failing")
     mark = ("✗ ", "bad") if is_bad else ("… ", "warn")
     say(indent, mark, (f"certificate {one['name']}: ", "strong"), "; ".join(words))

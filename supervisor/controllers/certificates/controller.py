@@ -8,14 +8,14 @@ certificate are named, whose passes have their units reload or restart.
 An order that fails is no failure of the pass: it is in the record, with when it is tried again.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 import anyio
 import msgspec
 from msgspec.structs import replace
 
 from supervisor.controllers.certificates.asked import AskedCertificates
+from supervisor.controllers.certificates.doing import Doing
 from supervisor.controllers.certificates.installing import Installing, fits, without_ready
 from supervisor.controllers.certificates.issuing import Issuing
 from supervisor.controllers.certificates.memory import NOTHING, CertificateMemory
@@ -72,16 +72,13 @@ class CertificateController(msgspec.Struct, kw_only=True):
     files: CertificateFiles
     tls: TlsLook
     memory: CertificateMemory
+    doing: Doing
     queue: WorkQueue
     _asking: anyio.Semaphore = msgspec.field(
         default_factory=lambda: anyio.Semaphore(_QUESTIONS_AT_ONCE)
     )
     _first_looks: dict[str, float] = {}
     """Version of a first one to when its server was not there for the first time."""
-    _doing: dict[str, str] = {}
-    """What is being done about certificates at this moment, in words."""
-    _why: dict[str, str] = {}
-    """Why nothing was done about them at the last look."""
 
     def network_changed(self) -> None:
         """Try now what a network that comes up may mend."""
@@ -116,7 +113,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
         if record.ready is not None and not fits(record.ready, certificate):
             record = self.memory.change(name, without_ready)
         if record.ready is not None:
-            with self._doing_now(name, "it is being installed"):
+            with self.doing.during(name, "it is being installed"):
                 installed = await self.installing.ready(certificate, record.ready)
             return self._with_apps(name) if installed else [Kind.CERTIFICATE.key(name)]
         seen = await self._see(certificate, record)
@@ -127,7 +124,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
         if isinstance(step, LookServed):
             looked = await look(self.tls, certificate, record)
             if not looked.is_answered and self._may_be_starting(record):
-                self._why[name] = looked.unserved
+                self.doing.waits_for[name] = looked.unserved
                 self.memory.change(name, lambda known: replace(known, unserved=looked.unserved))
                 self._look_at(name, self.memory.clock.now() + _START_AGAIN_SECONDS)
                 return []
@@ -176,14 +173,14 @@ class CertificateController(msgspec.Struct, kw_only=True):
     ) -> list[str]:
         name, current = certificate.name, record.current
         if not isinstance(step, Nothing):
-            self._why.pop(name, None)
+            self.doing.waits_for.pop(name, None)
         match step:
             case Nothing():
                 return self._rest(name, step)
             case OrderOne():
                 return await self._order(certificate, step, seen)
             case StandIn():
-                with self._doing_now(name, "a stand-in is being made"):
+                with self.doing.during(name, "a stand-in is being made"):
                     await self.issuing.stand_in(certificate)
                 self.asked.tell(name, "a self-signed stand-in was made", detail=step.reason)
             case InstallAgain() if current:
@@ -220,7 +217,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
 
     def _rest(self, name: str, step: Nothing) -> list[str]:
         """Wait until something changes, or it is due."""
-        self._why[name] = step.reason
+        self.doing.waits_for[name] = step.reason
         if step.limited_until:
             self.memory.change(name, lambda known: records.limited(known, step.limited_until))
         self._look_at(name, step.until)
@@ -242,8 +239,10 @@ class CertificateController(msgspec.Struct, kw_only=True):
         self, certificate: DesiredCertificate, step: OrderOne, seen: Seen
     ) -> list[str]:
         name = certificate.name
+        asked = f"asked of {certificate.terms.issuer}: {step.reason}"
 
         def is_wanted() -> bool:
+            self.doing.goes_on(name, f"it is {asked}")
             one = self.asked.by_name.get(name)
             if one is None or one.certificate != certificate:
                 return False
@@ -251,7 +250,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
             again = self._next(certificate, self.memory.of(name), seen)
             return isinstance(again, OrderOne) and replace(again, reason=step.reason) == step
 
-        with self._doing_now(name, f"it is asked of {certificate.terms.issuer}: {step.reason}"):
+        with self.doing.during(name, f"it waits for its turn to be {asked}"):
             failed = self.memory.of(name).failure is not None
             made = await self.issuing.order(certificate, step, is_wanted=is_wanted)
         if made is None:
@@ -349,7 +348,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
         What is kept stays until it expires: if it is asked for again, nothing is ordered.
         """
         record = self.memory.of(name)
-        self._why.pop(name, None)
+        self.doing.waits_for.pop(name, None)
         self.issuing.forget(name)
         if record == NOTHING:
             self.memory.forget(name)
@@ -369,23 +368,5 @@ class CertificateController(msgspec.Struct, kw_only=True):
             await self.installing.forget(name)
             self.queue.add(Kind.CERTIFICATE.key(name))
 
-    # Words
-
-    def doing(self, name: str) -> str:
-        """Say what is being done about it at this moment, if anything is."""
-        return self._doing.get(name, "")
-
-    def waits_for(self, name: str) -> str:
-        """Say why nothing was done about it at the last look."""
-        return self._why.get(name, "")
-
     def _with_apps(self, name: str) -> list[str]:
         return [Kind.CERTIFICATE.key(name), *Kind.APP.keys(self.asked.concerned(name))]
-
-    @contextmanager
-    def _doing_now(self, name: str, what: str) -> Iterator[None]:
-        self._doing[name] = what
-        try:
-            yield
-        finally:
-            del self._doing[name]

@@ -8,7 +8,8 @@ from supervisor.controllers.certificates.memory import NOTHING, CertificateMemor
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import CertificateFiles
 from supervisor.core.certificates.status import certificate_status, of_failure, of_files
-from supervisor.model.certificate import CertificateRecord, CertificateStatus
+from supervisor.model.certificate import CertificateRecord
+from supervisor.model.certificate_status import CertificateStatus
 
 
 class CertificateStanding(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,18 +31,18 @@ class CertificateStanding(msgspec.Struct, frozen=True, kw_only=True):
 
     def certificate_detail(self, name: str) -> str:
         """Say of one that is not there what is being done about it; as of `CertificateNews`."""
-        if doing := self.controller.doing(name):
+        if doing := self.controller.doing.words(name):
             return doing
         record, now = self.memory.of(name), self.memory.clock.now()
         if record.files_failure:
             return of_files(record, self._due_at(name)).in_words(now)
         if record.failure:
             return of_failure(name, record.failure).in_words(now)
-        return self.controller.waits_for(name)
+        return self.controller.doing.waits_for.get(name, "")
 
     def is_failing(self, name: str) -> bool:
         """Whether it could not be had."""
-        if self.controller.doing(name):
+        if self.controller.doing.words(name):
             return False
         record = self.memory.of(name)
         return record.files_failure is not None or record.failure is not None
@@ -62,8 +63,9 @@ class CertificateStanding(msgspec.Struct, frozen=True, kw_only=True):
             directory=self.files.place(one.certificate) if one else "",
             units=self.asked.units(name),
             uptake=self.asked.uptake(name, record).trouble,
-            doing=self.controller.doing(name),
-            waits_for=self.controller.waits_for(name),
+            doing=self.controller.doing.words(name),
+            doing_since=self.controller.doing.since(name),
+            waits_for=self.controller.doing.waits_for.get(name, ""),
             due_at=self._due_at(name),
             is_asked_for=one is not None,
         )

@@ -12,13 +12,8 @@ from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.certificate_news import CertificateNews
 from supervisor.kit.texts import relative
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.certificate import (
-    CertificateList,
-    CertificateRecord,
-    RenewRequest,
-    RevokeRequest,
-    Stage,
-)
+from supervisor.model.certificate import CertificateRecord, Stage
+from supervisor.model.certificate_status import CertificateList, RenewRequest, RevokeRequest
 from supervisor.model.events import Event, EventKind
 
 if TYPE_CHECKING:

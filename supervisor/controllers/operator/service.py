@@ -19,7 +19,7 @@ from supervisor.controllers.operator.status import StatusService
 from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.operator.volumes import VolumeOrders
 from supervisor.controllers.sources.webhook_tester import WebhookTester
-from supervisor.model.certificate import CertificateList, RenewRequest, RevokeRequest
+from supervisor.model.certificate_status import CertificateList, RenewRequest, RevokeRequest
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import (

@@ -28,7 +28,7 @@ from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.webhooks.router import WebhookRouter
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.certificate import CertificateStatus
+from supervisor.model.certificate_status import CertificateStatus
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.need import NeedKind
 from supervisor.model.observed import UnitState

@@ -24,7 +24,7 @@ from supervisor.controllers.state.certificate_news import (
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.certificate import CertificateState
+from supervisor.model.certificate_status import CertificateState
 from supervisor.model.errors import Failure
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import JobRun, RepairState

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from supervisor.model.certificate import CertificateStatus
+from supervisor.model.certificate_status import CertificateStatus
 from supervisor.model.need import Need, NeedKind
 
 

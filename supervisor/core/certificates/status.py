@@ -9,14 +9,13 @@ from supervisor.kit.texts import relative
 from supervisor.model.certificate import (
     INTERNAL,
     CertificateRecord,
-    CertificateState,
-    CertificateStatus,
     CertificateTerms,
     DesiredCertificate,
     Issued,
     OrderFailure,
     Stage,
 )
+from supervisor.model.certificate_status import CertificateState, CertificateStatus
 
 _WAITING = (
     CertificateState.ORDERED,
@@ -79,6 +78,7 @@ def certificate_status(
     directory: str = "",
     units: tuple[str, ...] = (),
     doing: str = "",
+    doing_since: float = 0.0,
     waits_for: str = "",
     due_at: float = 0.0,
     uptake: str = "",
@@ -87,8 +87,9 @@ def certificate_status(
     """Describe one.
 
     `asked` is what an app asks for, None where that is not known, or where no app does
-    (`is_asked_for`). `doing` says what is being done about it at this moment, `waits_for` why
-    nothing is, `due_at` when it is looked at next, `uptake` why those who use it do not take it up.
+    (`is_asked_for`). `doing` says what is being done about it at this moment (since `doing_since`),
+    `waits_for` why nothing is, `due_at` when it is looked at next, `uptake` why those who use it do
+    not take it up.
     """
     current, failure = record.current, _failure(record, asked) if is_asked_for else None
     terms = asked.terms if asked else None
@@ -129,6 +130,7 @@ def certificate_status(
         why_then=why_then(record) if is_asked_for else "",
         explanation=_explanation(record) if is_asked_for else "",
         waits_for=(doing or waits_for) if is_waiting else "",
+        had_since=doing_since if is_waiting else 0.0,
         error=told.text,
         hint=told.hint,
         retry_at=told.retry_at,

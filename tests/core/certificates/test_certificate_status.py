@@ -9,12 +9,12 @@ from supervisor.core.certificates.status import certificate_status
 from supervisor.model.acme import FailureKind, OrderRefusal
 from supervisor.model.certificate import (
     CertificateRecord,
-    CertificateState,
     DesiredCertificate,
     PutBack,
     Renewal,
     Stage,
 )
+from supervisor.model.certificate_status import CertificateState
 from tests.core.certificates.samples import DAY, DESIRED, FOLDER, NOW, asks, has, issued
 
 FRESH = issued()
