@@ -69,6 +69,8 @@ class DesiredCertificate(msgspec.Struct, frozen=True, kw_only=True, omit_default
     """Absolute path in which it is installed; empty is podvisor's own place."""
     mode: int = 0o600
     """Of the files that hold the key."""
+    owner: tuple[int, int] | None = None
+    """User and group that these belong to, as the user's containers have them; None is the user."""
     secrets: tuple[str, ...] = ()
     """What the Podman secrets are called that hold it too, without their endings."""
     secret_lines: tuple[int, ...] = ()

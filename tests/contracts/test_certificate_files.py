@@ -12,11 +12,12 @@ import pytest
 from msgspec.structs import replace
 
 from supervisor.adapters.certificates.files import CertificateStore
+from supervisor.adapters.certificates.owner_process import Gift, Given
 from supervisor.controllers.ports import CertificateFiles
 from supervisor.model.acme import Pair
 from supervisor.model.certificate import CertificateTerms, DesiredCertificate, Issued
 from supervisor.model.errors import Stalled
-from tests.fakes.certificates import FakeCertificateFiles, make_pair
+from tests.fakes.certificates import LARGEST_ID, FakeCertificateFiles, make_pair
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +52,15 @@ class FakeSide:
 class RealSide:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.files = CertificateStore(kept_in=folder / "kept", installed_in=folder / "installed")
+        self.files = CertificateStore(
+            kept_in=folder / "kept", installed_in=folder / "installed", give_away=self._give
+        )
+
+    async def _give(self, gift: Gift) -> Given:
+        """As who may do that would."""
+        if max(gift.owner) > LARGEST_ID:
+            return Given(problem="there is none", hint="write another")
+        return Given()
 
     def has(self, folder: str) -> bool:
         return Path(folder, "combined.pem").exists()
@@ -182,6 +191,23 @@ async def test_another_mode_is_not_installed(side: Side) -> None:
     assert not await files.is_installed(other, first)
     await files.install(other, FIRST)
     assert await files.is_installed(other, first)
+
+
+async def test_a_key_that_belongs_to_another_user(side: Side) -> None:
+    files = files_of(side)
+    first = await keep(files, FIRST)
+    given, folder = replace(wanted(), owner=(999, 998)), ""
+    for one, other in ((wanted(), given), (given, wanted()), (given, replace(given, owner=(1, 0)))):
+        folder = await files.install(one, FIRST)
+        assert await files.is_installed(one, first)
+        assert not await files.is_installed(other, first)
+    side.damages(folder)
+    assert not await files.is_installed(given, first)
+    await files.install(given, FIRST)
+    with pytest.raises(Stalled, match="cannot install") as told:
+        await files.install(replace(given, owner=(LARGEST_ID + 1, 0)), SECOND)
+    assert told.value.hint
+    assert await files.is_installed(given, first), "it stays as it was"
 
 
 async def test_it_is_taken_away(side: Side) -> None:

@@ -22,6 +22,9 @@ DAY = 86_400.0
 PLACE = "/home/pi/.local/share/podvisor/certificates"
 """Podvisor's own place of certificates."""
 
+LARGEST_ID = 65_536
+"""Of users in containers."""
+
 
 def pem(label: str, text: str) -> str:
     """Write a text as a PEM block, as a key or a certificate is written."""
@@ -148,6 +151,7 @@ class Installed(NamedTuple):
     """Of the certificate."""
     pair: Pair
     mode: int
+    owner: tuple[int, int] | None = None
 
 
 class FakeCertificateFiles:
@@ -209,7 +213,11 @@ class FakeCertificateFiles:
         if folder not in self.folder_ids:
             self._made += 1
             self.folder_ids[folder] = self._made
-        self.installed[folder] = Installed(certificate.name, pair, certificate.mode)
+        if certificate.owner and max(certificate.owner) > LARGEST_ID:
+            raise Stalled(f"cannot install {certificate.name}: there is no such id", hint="another")
+        self.installed[folder] = Installed(
+            certificate.name, pair, certificate.mode, certificate.owner
+        )
         self.installs.append((folder, pair.facts.fingerprint[:16]))
         self.damaged.discard(folder)
         return folder
@@ -220,7 +228,7 @@ class FakeCertificateFiles:
         return (
             there is not None
             and there.pair.facts.fingerprint == issued.facts.fingerprint
-            and there.mode == certificate.mode
+            and (there.mode, there.owner) == (certificate.mode, certificate.owner)
             and folder not in self.damaged
         )
 

@@ -4,8 +4,8 @@ All of it is done in a thread, one after the other: a disk that is slow does not
 loop. What does it is loaded where there is a certificate.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,20 +14,37 @@ from supervisor.adapters.certificates.watch import InstalledWatch
 from supervisor.kit.threads import Lane
 from supervisor.model.acme import Pair
 from supervisor.model.certificate import DesiredCertificate, Issued
+from supervisor.model.errors import Failure, Retry, Stalled
 
 if TYPE_CHECKING:
     from supervisor.adapters.certificates.installed import Place
+    from supervisor.adapters.certificates.owned import Owner
+    from supervisor.adapters.certificates.owner_process import Gift, Given
+    from supervisor.adapters.certificates.texts import Kept
 
 T = TypeVar("T")
 _VERSION = slice(16)
 """Of a fingerprint, as of `Issued.version`."""
 
 
+async def _given_away(gift: "Gift") -> "Given":
+    from supervisor.adapters.certificates.owner_process import give_away  # noqa: PLC0415
+
+    return await give_away(gift)
+
+
 class CertificateStore:
     """Pairs in a folder of podvisor's own; what is installed in it, or wherever it is asked for."""
 
-    def __init__(self, *, kept_in: Path, installed_in: Path) -> None:
+    def __init__(
+        self,
+        *,
+        kept_in: Path,
+        installed_in: Path,
+        give_away: "Callable[[Gift], Awaitable[Given]]" = _given_away,
+    ) -> None:
         """`installed_in` is podvisor's own place of what is installed: a folder for each."""
+        self._give_away = give_away
         self._kept_in = kept_in
         self._installed_in = str(installed_in)
         self._lane = Lane()
@@ -79,27 +96,55 @@ class CertificateStore:
         from supervisor.adapters.certificates import texts  # noqa: PLC0415
 
         place = self._place_of(certificate.name, certificate.directory)
-        version = pair.facts.fingerprint[_VERSION]
+        version, held, owner = pair.facts.fingerprint[_VERSION], texts.kept(pair), certificate.owner
         self._watch.release(certificate.name)
         try:
-            await self._aside(
-                lambda: place.install(texts.kept(pair), version, mode=certificate.mode)
-            )
+            if owner is None:
+                await self._aside(lambda: place.install(held, version, mode=certificate.mode))
+            else:
+                await self._install_for(owner, place, held, version, certificate.mode)
         finally:
             self._watch.follow(certificate.name, place.folder)
         return place.folder
 
+    async def _install_for(
+        self, owner: "Owner", place: "Place", held: "Kept", version: str, mode: int
+    ) -> None:
+        """Install it whole, or not at all; its key is given away before anybody sees it."""
+        new = await self._aside(lambda: place.write(held, version, mode=mode, owner=owner))
+        try:
+            await self._give(place, new, owner)
+            await self._aside(lambda: place.switch(new, held, owner=owner))
+        except Failure:
+            with suppress(Failure):
+                await self._aside(place.sweep)
+            raise
+
+    async def _give(self, place: "Place", new: str, owner: "Owner") -> None:
+        """Give the files of the key away. Raises Retry or Stalled."""
+        from supervisor.adapters.certificates.installed import WITH_KEY  # noqa: PLC0415
+        from supervisor.adapters.certificates.owner_process import Gift  # noqa: PLC0415
+
+        gift = Gift(folder=f"{place.folder}/{new}", files=WITH_KEY, owner=owner)
+        given = await self._give_away(gift)
+        if not given.problem:
+            return
+        why = f"cannot {place.doing}: its key cannot be given to {owner[0]}:{owner[1]}"
+        if given.hint:
+            raise Stalled(f"{why}: {given.problem}", hint=given.hint)
+        raise Retry(f"{why}: {given.problem}")
+
     async def is_installed(self, certificate: DesiredCertificate, issued: Issued) -> bool:
-        """Whether what stands there is that, with its mode, and nothing is missing."""
+        """Whether what stands there is that, with its mode and owner, and nothing is missing."""
         place = self._place_of(certificate.name, certificate.directory)
         self._watch.follow(certificate.name, place.folder)
-        digest, mode = issued.digest, certificate.mode
+        digest, mode, owner = issued.digest, certificate.mode, certificate.owner
         return await self._aside(
             lambda: self._unchanged.holds(
                 ("installed", certificate.name),
-                place.places,
-                (digest, mode),
-                lambda: place.holds(digest, mode=mode),
+                place.places(owner),
+                (digest, mode, owner),
+                lambda: place.holds(digest, mode=mode, owner=owner),
             )
         )
 

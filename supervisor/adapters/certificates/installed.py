@@ -13,19 +13,21 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from supervisor.adapters.certificates import texts
+from supervisor.adapters.certificates import owned, texts
+from supervisor.adapters.certificates.owned import Owner
 from supervisor.adapters.certificates.texts import DATA
 from supervisor.adapters.certificates.unchanged import Places
 from supervisor.kit.files import told
 from supervisor.model.certificate import FILES
-from supervisor.model.errors import Stalled
+from supervisor.model.errors import Failure, Stalled
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SCRATCH = "..data_tmp"
 _VERSION = re.compile(r"\.\.[0-9a-f]{16}(\.[0-9]+)?", re.ASCII)
-_WITH_KEY = ("privkey.pem", "combined.pem")
+WITH_KEY = ("privkey.pem", "combined.pem")
+"""Files that hold the key."""
 _READABLE = 0o044
 _LARGEST = 1 << 20
 _NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EISDIR, errno.ENXIO}
@@ -42,43 +44,72 @@ class Place:
 
     def install(self, pair: texts.Kept, version: str, *, mode: int) -> None:
         """Install it, whole or not at all. Raises Retry or Stalled."""
-        self._make(mode)
-        with told(self._doing), self._opened() as place:
+        new = self.write(pair, version, mode=mode)
+        try:
+            self.switch(new, pair)
+        except BaseException:
+            with suppress(Failure):
+                self.sweep()
+            raise
+
+    def write(
+        self, pair: texts.Kept, version: str, *, mode: int, owner: Owner | None = None
+    ) -> str:
+        """Write it beside what is there; returns the name of its folder. Raises Retry or Stalled.
+
+        The files of the key are to be given to `owner` before it is switched to.
+        """
+        self._make(_folder_mode(mode, owner))
+        with told(self.doing), self._opened() as place:
             before = self._target(place)
             self._refuse_others(place)
             _sweep(place, {before})
             new = _unused(place, version)
             try:
-                _write_version(place, new, texts.installed(self.name, pair), mode)
-                for file in FILES:
-                    # Before there is anything behind them: so all of them appear at once.
-                    with suppress(FileExistsError):
-                        os.symlink(f"{DATA}/{file}", file, dir_fd=place)
-                os.symlink(new, _SCRATCH, dir_fd=place)
-                os.rename(_SCRATCH, DATA, src_dir_fd=place, dst_dir_fd=place)
+                _write_version(place, new, texts.installed(self.name, pair), mode, owner)
             except BaseException:
-                if self._target(place) != new:
-                    _sweep(place, {before})
+                _sweep(place, {before})
                 raise
+            return new
+
+    def switch(self, new: str, pair: texts.Kept, *, owner: Owner | None = None) -> None:
+        """Have what was written be what is installed, all of it at once. Raises Retry."""
+        with told(self.doing), self._opened() as place:
+            if owner:
+                with _below(place, new) as version:
+                    chain = pair.chain.encode()
+                    owned.note(version, WITH_KEY, owner, digest=pair.digest, chain=chain)
+                    os.fsync(version)
+            for file in FILES:
+                # Before there is anything behind them: so all of them appear at once.
+                with suppress(FileExistsError):
+                    os.symlink(f"{DATA}/{file}", file, dir_fd=place)
+            os.symlink(new, _SCRATCH, dir_fd=place)
+            os.rename(_SCRATCH, DATA, src_dir_fd=place, dst_dir_fd=place)
             os.fsync(place)
 
-    def holds(self, digest: str, *, mode: int) -> bool:
+    def sweep(self) -> None:
+        """Remove what was written, and is not what is installed. Raises Retry."""
+        with told(self.doing), self._opened() as place:
+            _sweep(place, {self._target(place)})
+
+    def holds(self, digest: str, *, mode: int, owner: Owner | None = None) -> bool:
         """Whether that is what stands there, all of it, as it should be. Raises Retry."""
         with told(f"read certificate {self.name} in {self.folder}"):
             try:
                 with self._opened() as place:
-                    return self._holds(place, digest, mode)
+                    return self._holds(place, digest, mode, owner)
             except OSError as error:
                 if error.errno in _NOT_THERE:
                     return False
                 raise
 
-    @property
-    def places(self) -> Places:
+    def places(self, owner: Owner | None) -> Places:
         """What is looked at for that."""
         data = f"{self.folder}/{DATA}"
         links = (data, *(f"{self.folder}/{file}" for file in FILES))
-        behind = (f"{data}/{file}" for file in (*FILES, texts.NAME))
+        note = (texts.NOTE,) if owner else ()
+        behind = (f"{data}/{file}" for file in (*FILES, texts.NAME, *note))
         return Places([*links, *behind], [self.folder, f"{data}/."])
 
     def identity(self) -> str:
@@ -113,12 +144,13 @@ class Place:
                 os.rmdir(self.folder)  # noqa: PTH106
 
     @property
-    def _doing(self) -> str:
+    def doing(self) -> str:
+        """What is being done when it is installed, in words."""
         return f"install certificate {self.name} in {self.folder}"
 
-    def _make(self, mode: int) -> None:
+    def _make(self, folder_mode: int) -> None:
         parent = os.path.dirname(self.folder)  # noqa: PTH120
-        with told(self._doing):
+        with told(self.doing):
             try:
                 os.makedirs(parent, exist_ok=True)  # noqa: PTH103
                 try:
@@ -128,17 +160,17 @@ class Place:
                     is_new = False
                 with self._opened() as place:
                     if is_new or self.is_own:
-                        os.fchmod(place, _folder_mode(mode))
+                        os.fchmod(place, folder_mode)
             except (FileExistsError, NotADirectoryError) as error:
                 raise self._no_folder(parent) from error
 
     def _no_folder(self, parent: str) -> Stalled:
         if os.path.islink(self.folder):  # noqa: PTH114
             hint = "name the folder that it leads to by Directory="
-            return Stalled(f"cannot {self._doing}: that is a link", hint=hint)
+            return Stalled(f"cannot {self.doing}: that is a link", hint=hint)
         there = self.folder if os.path.isdir(parent) else parent  # noqa: PTH112
         hint = "name another folder by Directory="
-        return Stalled(f"cannot {self._doing}: {there} is no folder", hint=hint)
+        return Stalled(f"cannot {self.doing}: {there} is no folder", hint=hint)
 
     @contextmanager
     def _opened(self) -> Iterator[int]:
@@ -157,7 +189,7 @@ class Place:
 
     def _in_the_way(self, file: str) -> Stalled:
         return Stalled(
-            f"cannot {self._doing}: {self.folder}/{file} is in the way, and is not podvisor's",
+            f"cannot {self.doing}: {self.folder}/{file} is in the way, and is not podvisor's",
             hint="move it away" if self.is_own else "move it away, or name another Directory=",
         )
 
@@ -176,32 +208,54 @@ class Place:
         except OSError:
             return ""
 
-    def _holds(self, place: int, digest: str, mode: int) -> bool:
-        if self.is_own and _mode(place) != _folder_mode(mode):
+    def _holds(self, place: int, digest: str, mode: int, owner: Owner | None) -> bool:
+        folder_mode = _folder_mode(mode, owner)
+        if self.is_own and _mode(place) != folder_mode:
             return False
         if any(_link(place, file) != f"{DATA}/{file}" for file in FILES):
             return False
         with _below(place, self._target(place) or DATA) as version:
-            if _mode(version) != _folder_mode(mode):
+            if _mode(version) != folder_mode:
                 return False
-            found = {file: _read(version, file) for file in (*FILES, texts.NAME)}
-        key, chain = (found[file][0].decode(errors="replace") for file in ("privkey.pem", FILES[3]))
-        pair = texts.Kept(key, chain)
+            unread = WITH_KEY if owner else ()
+            readable = [file for file in (*FILES, texts.NAME) if file not in unread]
+            found = {file: _read(version, file) for file in readable}
+            chain = found[FILES[3]][0]
+            if owner:
+                is_as_given = owned.is_as_noted(
+                    version, WITH_KEY, owner, digest=digest, chain=chain
+                ) and all(_mode_of(version, file) == mode for file in WITH_KEY)
+            else:
+                is_as_given = all(_is_own(version, file) for file in WITH_KEY)
+        key = "" if owner else found["privkey.pem"][0].decode(errors="replace")
+        pair = texts.Kept(key, chain.decode(errors="replace"))
         wanted = texts.installed(self.name, pair)
-        return pair.digest == digest and all(
-            found[file] == (content, _file_mode(file, mode)) for file, content in wanted.items()
+        return (
+            is_as_given
+            and (owner is not None or pair.digest == digest)
+            and all(found[file] == (wanted[file], _file_mode(file, mode)) for file in readable)
         )
 
 
-def _folder_mode(mode: int) -> int:
-    return 0o755 if mode & _READABLE else 0o700
+def _folder_mode(mode: int, owner: Owner | None) -> int:
+    return 0o755 if mode & _READABLE or owner else 0o700
 
 
 def _file_mode(file: str, mode: int) -> int:
-    return mode if file in _WITH_KEY else 0o644
+    return mode if file in WITH_KEY else 0o644
 
 
-def _write_version(place: int, name: str, files: dict[str, bytes], mode: int) -> None:
+def _mode_of(place: int, file: str) -> int:
+    return stat.S_IMODE(os.stat(file, dir_fd=place, follow_symlinks=False).st_mode)
+
+
+def _is_own(place: int, file: str) -> bool:
+    return os.stat(file, dir_fd=place, follow_symlinks=False).st_uid == os.geteuid()
+
+
+def _write_version(
+    place: int, name: str, files: dict[str, bytes], mode: int, owner: Owner | None
+) -> None:
     os.mkdir(name, 0o700, dir_fd=place)
     with _below(place, name) as version:
         for file, content in files.items():
@@ -211,7 +265,7 @@ def _write_version(place: int, name: str, files: dict[str, bytes], mode: int) ->
                 writer.flush()
                 os.fchmod(descriptor, _file_mode(file, mode))
                 os.fsync(descriptor)
-        os.fchmod(version, _folder_mode(mode))
+        os.fchmod(version, _folder_mode(mode, owner))
         os.fsync(version)
 
 
@@ -228,7 +282,7 @@ def _remove_version(place: int, name: str) -> None:
     # What somebody else put there stays, and does not keep the rest from being done.
     with suppress(OSError):
         with _below(place, name) as version:
-            for file in (*FILES, texts.NAME):
+            for file in (*FILES, texts.NAME, texts.NOTE):
                 with suppress(FileNotFoundError):
                     os.unlink(file, dir_fd=version)
         os.rmdir(name, dir_fd=place)

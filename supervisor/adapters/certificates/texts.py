@@ -8,6 +8,8 @@ from supervisor.model.acme import Pair
 _END = "-----END CERTIFICATE-----\n"
 NAME = "name"
 """A file beside those that are installed: of the certificate that is installed there."""
+NOTE = "owned"
+"""One more, where the key is another's: how that was installed."""
 DATA = "..data"
 """The link to the folder that holds them."""
 

@@ -9,13 +9,13 @@ from contextlib import aclosing, asynccontextmanager
 
 import msgspec
 
-from supervisor.adapters.certificates.texts import DATA, NAME
+from supervisor.adapters.certificates.texts import DATA, NAME, NOTE
 from supervisor.kit.inotify import Inotify, InotifyEvent, Mask, open_inotify, settled
 from supervisor.model.certificate import FILES
 
 _LINKS = Mask.ENTRIES | Mask.GONE | Mask.ONLY_FOLDER | Mask.DONT_FOLLOW
 _CONTENT = Mask.ENTRIES | Mask.CLOSE_WRITE | Mask.GONE | Mask.ONLY_FOLDER | Mask.EXCLUDE_UNLINKED
-_OURS = frozenset((*FILES, NAME))
+_OURS = frozenset((*FILES, NAME, NOTE))
 
 
 class InstalledWatch(msgspec.Struct):

@@ -77,7 +77,7 @@ class CertificateFiles(Protocol):
         """Install it whole, or not at all; returns the absolute path of the folder."""
 
     async def is_installed(self, certificate: DesiredCertificate, issued: Issued) -> bool:
-        """Whether what stands there is that, with its mode, and nothing is missing."""
+        """Whether what stands there is that, with its mode and owner, and nothing is missing."""
 
     async def folder_id(self, certificate: DesiredCertificate) -> str:
         """Return what tells the folder from another one that is made there; empty if none is."""

@@ -178,7 +178,7 @@ def _as_installed(
     if seen.folder and record.installed_in != seen.folder:
         return InstallAgain(reason=f"its folder is {seen.folder} now")
     if not seen.installed:
-        return InstallAgain(reason="its files are damaged or gone, or have another mode")
+        return InstallAgain(reason="its files are damaged or gone, or have another mode or owner")
     if seen.secrets:
         return MakeSecrets(reason=f"secret {_some(seen.secrets)} does not hold it")
     return None

@@ -26,6 +26,8 @@ from supervisor.model.quadlet import UnitKind
 _Named = Mapping[str, tuple[tuple[DesiredApp, CertificateUse], ...]]
 """By what a unit, a secret or a volume is called: uses, each with the app that says so."""
 
+_OTHERS_MAY_READ = 0o004
+
 
 class _Words(NamedTuple):
     """What the certificates of all apps name."""
@@ -53,17 +55,39 @@ def doubtful_users(
 ) -> dict[str, tuple[Finding, ...]]:
     """Warn, by app, of units that `Reload=` or `Restart=` names, and that no app has.
 
-    And of those that name a secret of a certificate which they cannot read.
+    And of those that name a secret of a certificate which they cannot read, or a key.
     """
+    given = {
+        one.name: one
+        for app in apps.values()
+        for one in app.certificates
+        if one.owner and not one.mode & _OTHERS_MAY_READ
+    }
     asking = {name: app for name, app in apps.items() if any(map(_words, app.certificates))}
     those = everything if asking else ()
     units = {word for app in those for unit in app.units for word in _names(unit)}
     findings: dict[str, tuple[Finding, ...]] = {}
     for name, app in apps.items():
         unknown = _unknown(app, units) if name in asking else ()
-        if found := (*unknown, *_unreadable(app)):
+        if found := (*unknown, *_unreadable(app), *_given_away(app, given)):
             findings[name] = found
     return findings
+
+
+def _given_away(app: DesiredApp, given: Mapping[str, DesiredCertificate]) -> Iterator[Finding]:
+    """Yield units that run as the user, whom the key does not belong to."""
+    for unit in app.units if given else ():
+        for use in unit.certificate_uses if unit.kind is UnitKind.PLAIN else ():
+            if use.name in given:
+                user, group = given[use.name].owner or (0, 0)
+                yield app.finding(
+                    f"{unit.name} cannot read the key of the certificate {use.name}:"
+                    f" Owner= gives it to {user}:{group} of your containers",
+                    app.source_path(use.path),
+                    "make it a .container, or leave out Owner=",
+                    line=use.line,
+                    fatal=False,
+                )
 
 
 def _unreadable(app: DesiredApp) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from supervisor.core.files.certificate_limits import beyond_limits
 from supervisor.core.files.certificate_secrets import clashes, secret_name
 from supervisor.core.files.described import Described, OwnKind, described
 from supervisor.core.files.domains import WILDCARD, is_address, parse_domain
+from supervisor.core.files.key_access import parse_mode, parse_owner, too_open
 from supervisor.core.files.source_paths import is_below
 from supervisor.core.files.unitfile import Entry, Refused, boolean, split_words
 from supervisor.kit.texts import meant, one_line
@@ -44,6 +45,7 @@ CERTIFICATES = OwnKind(
         "ReuseKey",
         "Directory",
         "Mode",
+        "Owner",
         "Secret",
         "Reload",
         "Restart",
@@ -58,9 +60,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
 _ISSUER = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _UNIT = re.compile(r"[A-Za-z0-9:_.\\@-]{1,255}")
-_OCTAL = re.compile(r"0?[0-7]{3}")
-_OWNER_MAY_READ, _OTHERS_MAY_READ, _OTHERS_MAY_WRITE, _RUNS = 0o400, 0o004, 0o022, 0o111
-"""Bits of a mode; the group may read it."""
 _LARGEST_PORT = 65_535
 _Value = TypeVar("_Value")
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -177,7 +176,8 @@ class _Reading:
             challenge=self._value("Challenge", _one_of(Challenge), Challenge.HTTP),
             reuse_key=self._boolean("ReuseKey"),
             directory=self._value("Directory", self._directory, ""),
-            mode=self._value("Mode", _mode, 0o600),
+            mode=self._value("Mode", parse_mode, 0o600),
+            owner=self._value("Owner", parse_owner, None),
             secrets=tuple(secrets),
             secret_lines=tuple(secrets.values()),
             reload=tuple(reload),
@@ -186,9 +186,7 @@ class _Reading:
             standin=self._boolean("Standin"),
             check=self._checks(),
         )
-        if certificate.mode & (_OTHERS_MAY_READ | _OTHERS_MAY_WRITE):
-            what = "read the key" if certificate.mode & _OTHERS_MAY_READ else "write over the key"
-            message = f"with Mode={certificate.mode:04o} others can {what}"
+        if message := too_open(certificate.mode):
             hint = "0600 is for you alone, with 0640 your group can read it"
             self._warn(message, self._one.last("Mode"), hint)
         self._judge_issuer(certificate)
@@ -351,14 +349,6 @@ def _one_of(words: type[_Word]) -> Callable[[str], _Word]:
             raise Refused(f"{words.__name__}={one_line(text, 60)} is not known", hint) from None
 
     return parse
-
-
-def _mode(text: str) -> int:
-    mode = int(text, 8) if _OCTAL.fullmatch(text) else 0
-    if not mode & _OWNER_MAY_READ or mode & _RUNS:
-        message = f"Mode={one_line(text, 60)} is no mode of a file that is read"
-        raise Refused(message, "write 0600, or 0640 for the group to read it")
-    return mode
 
 
 def _server(text: str) -> str:

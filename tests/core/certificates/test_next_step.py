@@ -107,7 +107,7 @@ def failed(kind: FailureKind, record: CertificateRecord, *, at: float = NOW) -> 
             DESIRED,
             has(FRESH),
             GONE,
-            InstallAgain(reason="its files are damaged or gone, or have another mode"),
+            InstallAgain(reason="its files are damaged or gone, or have another mode or owner"),
         ),
         (
             DESIRED,

@@ -215,6 +215,26 @@ def test_two_apps_that_want_one_secret():
     }
 
 
+@pytest.mark.parametrize(
+    ("kind", "asked", "said"),
+    [
+        (UnitKind.PLAIN, {"owner": (999, 0)}, True),
+        (UnitKind.PLAIN, {"owner": (999, 0), "mode": 0o644}, False),
+        (UnitKind.PLAIN, {}, False),
+        (UnitKind.CONTAINER, {"owner": (999, 0)}, False),
+    ],
+)
+def test_a_unit_of_the_user_whose_key_is_given_away(kind, asked, said):
+    using = app("web", unit("web", MOUNTED, kind=kind))
+    apps = {"web": using, "other": app("other", web=asked)}
+    findings = doubtful_users(apps, apps.values())
+    assert set(findings) == ({"web"} if said else set())
+    for one in findings.get("web", ()):
+        assert "web.service cannot read the key of the certificate web" in one.message
+        assert "999:0" in one.message
+        assert (one.path, one.line, one.fatal) == ("web/web.container", 3, False)
+
+
 OWN_PLACE = CertificateUse(name="tls", own_place=True, path="web.container", line=3)
 ELSEWHERE = {"directory": "/home/pi/twotls"}
 

@@ -176,6 +176,12 @@ def test_takes_these(text: str) -> None:
         (DOMAIN + "Mode=0700", 3, "Mode=0700 is no mode", ""),
         (DOMAIN + "Mode=4600", 3, "Mode=4600 is no mode", ""),
         (DOMAIN + "Mode=0888", 3, "Mode=0888 is no mode", ""),
+        (DOMAIN + "Owner=postgres", 3, "Owner=postgres is no UID", "Owner=999"),
+        (DOMAIN + "Owner=999:", 3, "Owner=999: is no UID", ""),
+        (DOMAIN + "Owner=:998", 3, "Owner=:998 is no UID", ""),
+        (DOMAIN + "Owner=-1", 3, "Owner=-1 is no UID", ""),
+        (DOMAIN + "Owner=1:2:3", 3, "Owner=1:2:3 is no UID", ""),
+        (DOMAIN + "Owner=4294967295", 3, "is larger than any id", ""),
         (DOMAIN + "Directory=./tls", 3, "Directory=./tls is relative", "or ~/tls"),
         (DOMAIN + "Directory=/", 3, "is the root of all files", ""),
         (DOMAIN + "Directory=%t/tls", 3, "Directory= cannot be that", "~/"),
@@ -243,7 +249,7 @@ def test_what_cannot_name_a_folder(name: str) -> None:
     ("text", "line", "said", "hint"),
     [
         (DOMAIN + "Domian=b.org", 3, "Domian= has no meaning in [Certificate]", "mean Domain=?"),
-        (DOMAIN + "Owner=me", 3, "Owner= has no meaning", ""),
+        (DOMAIN + "Owners=1", 3, "Owners= has no meaning", "mean Owner=?"),
         (DOMAIN + "Secrets=tls", 3, "Secrets= has no meaning", "mean Secret=?"),
         (DOMAIN + "[Service]\nRestart=always", 4, "stands in [Service]", ""),
         (DOMAIN + "nonsense", 3, "neither KEY=VALUE nor", None),
@@ -289,6 +295,14 @@ def test_two_of_one_name_and_two_in_one_place() -> None:
     _, (finding,) = read({"a.certificate": text, "b.certificate": text + "/"})
     message = "a.certificate and b.certificate are both installed in /srv/tls"
     assert (finding.message, finding.line, finding.fatal) == (message, 3, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "owner"),
+    [("999", (999, 0)), ("999:998", (999, 998)), ("0:5", (0, 5)), ("0", None), ("0:0", None)],
+)
+def test_owners_of_the_key(text: str, owner: tuple[int, int] | None) -> None:
+    assert one(f"{DOMAIN}Owner={text}\n").owner == owner
 
 
 def test_podman_secrets_of_a_certificate() -> None:
