@@ -134,7 +134,7 @@ class _Views:
 
     async def metrics(self, _: web.Request) -> web.Response:
         from supervisor.api.metrics import Answers, exposition  # noqa: PLC0415  # seldom asked for
-        from supervisor.model.certificate import CertificateList  # noqa: PLC0415
+        from supervisor.model.certificate_status import CertificateList  # noqa: PLC0415
         from supervisor.model.image_status import ImageList  # noqa: PLC0415
         from supervisor.model.status import Status  # noqa: PLC0415
 

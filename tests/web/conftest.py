@@ -9,7 +9,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from supervisor.api import control
-from supervisor.model.certificate import CertificateList
+from supervisor.model.certificate_status import CertificateList
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import ImageList
