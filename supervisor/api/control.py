@@ -57,6 +57,7 @@ _TELLERS: Mapping[str, Callable[[ControlService, Any, Tell], Awaitable[msgspec.S
     "/v1/unpin": lambda it, wish, tell: it.unpin(wish, tell),
     "/v1/certificates/renew": lambda it, wish, tell: it.renew(wish, tell),
     "/v1/certificates/revoke": lambda it, wish, tell: it.revoke(wish, tell),
+    "/v1/certificates/import": lambda it, _, tell: it.take_imported(tell),
 }
 _STREAMS: Mapping[str, Callable[[ControlService, Any], AsyncGenerator[msgspec.Struct]]] = {
     "/v1/events": lambda it, wish: it.events(wish),

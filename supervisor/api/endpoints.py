@@ -151,6 +151,12 @@ ENDPOINTS = (
         CertificateList,
         "have a certificate declared void, and another one issued",
     ),
+    _order(
+        "/v1/certificates/import",
+        NoRequest,
+        CertificateList,
+        "have certificates taken that other clients left, where a file asks for them",
+    ),
     _order("/v1/reload", NoRequest, Reloaded, "read the settings anew", answer=Answer.WHOLE),
     _order(
         "/v1/webhook-test",

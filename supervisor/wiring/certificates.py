@@ -92,6 +92,7 @@ class Certificates(msgspec.Struct):
             CertificateController,
         )
         from supervisor.controllers.certificates.doing import Doing  # noqa: PLC0415
+        from supervisor.controllers.certificates.importing import Importing  # noqa: PLC0415
         from supervisor.controllers.certificates.installing import Installing  # noqa: PLC0415
         from supervisor.controllers.certificates.issuing import Issuing  # noqa: PLC0415
         from supervisor.controllers.certificates.memory import CertificateMemory  # noqa: PLC0415
@@ -119,6 +120,13 @@ class Certificates(msgspec.Struct):
             aside=ports.aside,
             folders=ports.order_folders,
         )
+        importing = Importing(
+            waiting=ports.imported,
+            files=ports.certificates,
+            asked=asked,
+            memory=memory,
+            settings=settings,
+        )
         self._controller = CertificateController(
             asked=asked,
             issuing=Issuing(
@@ -136,6 +144,7 @@ class Certificates(msgspec.Struct):
                 asked=asked,
                 memory=memory,
             ),
+            importing=importing,
             issuer=ports.issuer,
             files=ports.certificates,
             tls=ports.tls,
@@ -152,5 +161,6 @@ class Certificates(msgspec.Struct):
             orders=orders,
             issuer=ports.issuer,
             files=ports.certificates,
+            importing=importing,
             queue=self.queue,
         )

@@ -56,6 +56,21 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
         return self.runtime / "questions" / "podvisor.sock"
 
     @property
+    def accounts(self) -> Path:
+        """Where the keys of accounts at issuers are."""
+        return self.state / "acme-accounts"
+
+    @property
+    def kept_certificates(self) -> Path:
+        """Where what was issued is kept, a folder for each certificate."""
+        return self.state / "certificates"
+
+    @property
+    def imported(self) -> Path:
+        """Where certificates of other clients wait, whether a daemon runs or not."""
+        return self.state / "imported-certificates"
+
+    @property
     def ledger(self) -> Path:
         return self.state / "ledger.db"
 

@@ -111,6 +111,7 @@ class Planning:
                 ledger=self._ports.ledger,
                 clock=self._ports.clock,
                 files=self._ports.certificates,
+                imported=self._ports.imported,
                 settings=current,
             )
 

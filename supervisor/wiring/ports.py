@@ -8,6 +8,7 @@ import msgspec
 from supervisor.adapters.acme.issuer import AcmeCertificates
 from supervisor.adapters.certificates.authority import InternalAuthority
 from supervisor.adapters.certificates.files import CertificateStore
+from supervisor.adapters.certificates.imported import ImportedStore
 from supervisor.adapters.certificates.tls_look import TlsClient
 from supervisor.adapters.files.folder import OwnedFolder
 from supervisor.adapters.files.watch import SourceFolders
@@ -36,6 +37,7 @@ from supervisor.controllers.ports import (
     Generator,
     GitHost,
     Host,
+    ImportedCertificates,
     Issuer,
     Ledger,
     OrderFolders,
@@ -79,6 +81,7 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     issuer: Issuer
     authority: Authority
     certificates: CertificateFiles
+    imported: ImportedCertificates
     order_folders: OrderFolders
     tls: TlsLook
     folders: FolderWatch
@@ -102,7 +105,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
     ledger = SqliteLedger(state / paths.ledger.name, settings=settings.ledger, clock=clock)
     if scratch:
         ledger.take(paths.ledger)
-    accounts = state / "acme-accounts"
+    accounts, kept = state / paths.accounts.name, state / paths.kept_certificates.name
     systemd = SystemdManager()
     podman = PodmanClient(paths.podman_socket, logins=pull_logins)
     registry = RegistryClient(rules=podman.registry_rules)
@@ -154,10 +157,9 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         prober=NetworkProber(),
         issuer=AcmeCertificates(accounts=accounts),
         authority=InternalAuthority(paths.state / "authority"),
-        certificates=CertificateStore(
-            kept_in=state / "certificates", installed_in=paths.certificates
-        ),
-        order_folders=OrderFolders(kept=str(state / "certificates"), accounts=str(accounts)),
+        certificates=CertificateStore(kept_in=kept, installed_in=paths.certificates),
+        imported=ImportedStore(paths.imported),
+        order_folders=OrderFolders(kept=str(kept), accounts=str(accounts)),
         tls=TlsClient(),
         folders=SourceFolders(),
         host=HostWatch(),

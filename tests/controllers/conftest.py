@@ -19,6 +19,7 @@ from supervisor.wiring.ports import Ports
 from tests.fakes.certificates import (
     FakeAuthority,
     FakeCertificateFiles,
+    FakeImported,
     FakeIssuer,
     FakeTlsLook,
 )
@@ -119,6 +120,7 @@ class World:
         self.issuer = FakeIssuer(self.clock.now)
         self.authority = FakeAuthority(self.clock.now)
         self.certificates = FakeCertificateFiles()
+        self.imported = FakeImported()
         self.tls = FakeTlsLook()
         self.defects = Defects()
         self.whether = None
@@ -160,6 +162,7 @@ class World:
             issuer=self.issuer,
             authority=self.authority,
             certificates=self.certificates,
+            imported=self.imported,
             order_folders=OrderFolders(kept="/state/certificates", accounts="/state/accounts"),
             tls=self.tls,
             folders=self.folders,

@@ -39,7 +39,13 @@ from supervisor.model.observed import UnitInputs
 from supervisor.model.settings import LedgerSettings, Settings
 from supervisor.wiring.certificates import Certificates
 from supervisor.wiring.ports import Ports
-from tests.fakes.certificates import FakeAuthority, FakeCertificateFiles, FakeIssuer, FakeTlsLook
+from tests.fakes.certificates import (
+    FakeAuthority,
+    FakeCertificateFiles,
+    FakeImported,
+    FakeIssuer,
+    FakeTlsLook,
+)
 from tests.fakes.faults import Faulty, Whether
 from tests.fakes.machine import Machine, app, container, deploy
 from tests.fakes.ports import FakeClock, FakePodman, FakeSecrets, at_once
@@ -171,6 +177,7 @@ class House:
         self.clock = FakeClock()
         self.clock.offset = TODAY
         self.files = FakeCertificateFiles()
+        self.imported = FakeImported()
         self.issuer = RememberingIssuer(self.clock.now, self.files)
         self.authority = FakeAuthority(self.clock.now)
         self.tls = FakeTlsLook()
@@ -244,6 +251,7 @@ class House:
             "issuer": self.issuer,
             "authority": self.authority,
             "certificates": self.files,
+            "imported": self.imported,
             "tls": self.tls,
             "podman": self.podman,
             "secrets": self.secrets,

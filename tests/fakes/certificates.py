@@ -16,6 +16,7 @@ from supervisor.model.certificate import (
     Issued,
 )
 from supervisor.model.errors import Failure, NotAllowed, Retry, Stalled
+from supervisor.model.imported import Imported
 from tests.fakes.ports import FakeWatch
 
 DAY = 86_400.0
@@ -261,6 +262,37 @@ class FakeCertificateFiles:
                 del self.pairs[other, digest]
 
 
+class FakeImported:
+    """Certificates of other clients that wait."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, Imported] = {}
+        """Version to what waits."""
+        self.pairs: dict[str, Pair] = {}
+        self.failure: Failure | None = None
+        """What everything fails of."""
+
+    def put(self, one: Imported, pair: Pair) -> None:
+        """Have one wait."""
+        self.waiting[one.version], self.pairs[one.version] = one, pair
+
+    async def all(self) -> tuple[Imported, ...]:
+        if self.failure:
+            raise self.failure
+        return tuple(self.waiting.values())
+
+    async def pair(self, one: Imported) -> Pair | None:
+        if self.failure:
+            raise self.failure
+        return self.pairs.get(one.version)
+
+    async def drop(self, one: Imported) -> None:
+        if self.failure:
+            raise self.failure
+        self.waiting.pop(one.version, None)
+        self.pairs.pop(one.version, None)
+
+
 class FakeTlsLook:
     """Servers by their URL; nobody answers at any other."""
 
@@ -278,6 +310,13 @@ class FakeTlsLook:
         return self.servers[url]()
 
 
-def _held_to_ports() -> tuple[ports.Issuer, ports.Authority, ports.CertificateFiles, ports.TlsLook]:
+def _held_to_ports() -> tuple[
+    ports.Issuer,
+    ports.Authority,
+    ports.CertificateFiles,
+    ports.ImportedCertificates,
+    ports.TlsLook,
+]:
     """For mypy, which tells here where a fake is not what its port asks for."""
-    return FakeIssuer(float), FakeAuthority(float), FakeCertificateFiles(), FakeTlsLook()
+    issuer, authority, files = FakeIssuer(float), FakeAuthority(float), FakeCertificateFiles()
+    return issuer, authority, files, FakeImported(), FakeTlsLook()

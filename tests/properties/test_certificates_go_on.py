@@ -15,10 +15,10 @@ from supervisor.core.certificates.next_step import (
     LOOK_AGAIN_SECONDS,
     TAKE_UP_SECONDS,
     TRUSTED_SINCE,
-    Seen,
     next_step,
 )
 from supervisor.core.certificates.order_reason import is_early
+from supervisor.core.certificates.seen import Seen
 from supervisor.core.certificates.steps import (
     AskRenewalInfo,
     Forget,

@@ -104,6 +104,73 @@ def revoke(name: str, as_json: bool) -> int:
 
 
 @command.command(
+    "import",
+    short_help="Take over what certbot, lego or Caddy left.",
+    epilog=codes.epilog(
+        codes.NOT_WELL,
+        c0="all is taken over that can be, or was before",
+        c1="PATH cannot be read, or there is nothing in it",
+        c3="something in PATH is of no use: the reason is said; the rest is taken over",
+    ),
+)
+@click.argument("path", type=click.Path())
+@click.option("--name", "names", metavar="NAME", multiple=True, help="Only this certificate.")
+@click.option(
+    "--account", metavar="TEXT", default="", help="Only the account with this URL, or address."
+)
+@click.option("--replace", is_flag=True, help="Also in the place of what is there and valid.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be taken over.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/client_folders.py).")
+@click.pass_obj
+def import_(
+    config: str,
+    path: str,
+    *,
+    names: tuple[str, ...],
+    account: str,
+    replace: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Take over accounts and certificates, with their keys, so that nothing is ordered anew.
+
+    PATH is the folder of certbot (/etc/letsencrypt), of lego or of Caddy, or a copy of it; what it
+    holds of one certificate; or a folder with a key and its certificate in PEM. It is only read.
+
+    A certificate is used where a .certificate file asks for its names, by its issuer, with its type
+    of key, now or later; where none does, such a file is printed. It needs no daemon.
+    """
+    import os
+    from functools import partial
+    from pathlib import Path
+
+    import msgspec
+
+    from supervisor.cli.daemon.loop import in_loop
+    from supervisor.cli.show import import_view
+    from supervisor.model.certificate import CertificateList
+    from supervisor.wiring.importing import read_folder
+
+    place = Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - a link is named
+    reading = partial(
+        read_folder, Path(config), place, names=names, account=account, at=time.time()
+    )
+    taking = in_loop(reading)
+    taking.replaces, taking.is_dry_run = replace, dry_run
+    found = msgspec.json.decode(_listed(), type=CertificateList)
+    report = in_loop(partial(taking.take, str(place), found.certificates))
+    if found.running and not dry_run:
+        reply = told("/v1/certificates/import", {}, apps=(), as_json=False, quiet=as_json)
+        found = msgspec.convert(reply, CertificateList)
+    report = taking.told(report, found.certificates, running=found.running)
+    if as_json:
+        screen.write_json(msgspec.json.encode(report))
+    else:
+        import_view.show(report)
+    return codes.NOT_WELL if any(one.is_fault for one in report.notes) else codes.OK
+
+
+@command.command(
     short_help="Print the certificate of podvisor's own authority.",
     epilog=codes.epilog(c0="it is printed", c1="there is none yet, or it cannot be read"),
 )

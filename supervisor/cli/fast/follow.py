@@ -20,8 +20,10 @@ def follow(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> 
     return codes.OK if is_well(reply) else codes.NOT_WELL
 
 
-def told(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> dict[str, Any]:
-    """Ask, show the events, and return the reply. Raises Refused or NotRunning.
+def told(
+    target: str, body: object, *, apps: Sequence[str], as_json: bool, quiet: bool = False
+) -> dict[str, Any]:
+    """Ask, show the events (unless `quiet`), and return the reply. Raises Refused or NotRunning.
 
     Refused, too, where nothing is said of one of `apps`: there is none such.
     """
@@ -33,6 +35,8 @@ def told(target: str, body: object, *, apps: Sequence[str], as_json: bool) -> di
         told_of.add(line.get("event", {}).get("app"))
         if as_json:
             screen.write_json(line)
+        elif quiet and "error" not in line:
+            continue
         elif "event" in line:
             show_event(line["event"], with_time=False)
             has_shown = True

@@ -3,6 +3,7 @@
 import msgspec
 
 from supervisor.controllers.certificates.asked import AskedCertificates
+from supervisor.controllers.certificates.importing import Importing
 from supervisor.controllers.certificates.memory import CertificateMemory
 from supervisor.controllers.certificates.orders import Orders
 from supervisor.controllers.keys import Kind
@@ -22,6 +23,7 @@ class CertificateActions(msgspec.Struct, frozen=True, kw_only=True):
     orders: Orders
     issuer: Issuer
     files: CertificateFiles
+    importing: Importing
     queue: WorkQueue
 
     def renew(self, name: str, *, at_once: bool) -> str:
@@ -63,6 +65,15 @@ class CertificateActions(msgspec.Struct, frozen=True, kw_only=True):
         reason = f"serial number {current.facts.serial} was declared void, as a person asked"
         self.asked.tell(name, reason)
         return self._name(name)
+
+    async def take_imported(self) -> list[str]:
+        """Have those taken that wait and are asked for; returns for which one waited.
+
+        Raises Retry or Stalled.
+        """
+        names = await self.importing.wanted()
+        self.queue.add(*Kind.CERTIFICATE.keys(names))
+        return names
 
     def _name(self, name: str) -> str:
         key = Kind.CERTIFICATE.key(name)

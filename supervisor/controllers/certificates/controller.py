@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from supervisor.controllers.certificates.asked import AskedCertificates
 from supervisor.controllers.certificates.doing import Doing
+from supervisor.controllers.certificates.importing import Importing
 from supervisor.controllers.certificates.installing import Installing, fits, without_ready
 from supervisor.controllers.certificates.issuing import Issuing
 from supervisor.controllers.certificates.memory import NOTHING, CertificateMemory
@@ -23,7 +24,8 @@ from supervisor.controllers.certificates.serving import look
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import CertificateFiles, Issuer, TlsLook
 from supervisor.core.certificates import backoff, records, renewal, warning
-from supervisor.core.certificates.next_step import Seen, next_step, next_step_by
+from supervisor.core.certificates.next_step import next_step, next_step_by
+from supervisor.core.certificates.seen import Seen
 from supervisor.core.certificates.steps import (
     AskRenewalInfo,
     ForgetFailure,
@@ -37,6 +39,7 @@ from supervisor.core.certificates.steps import (
     RestartUsers,
     Serve,
     StandIn,
+    TakeImported,
 )
 from supervisor.core.plan.certificates import Described
 from supervisor.kit import alarm
@@ -68,6 +71,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
     asked: AskedCertificates
     issuing: Issuing
     installing: Installing
+    importing: Importing
     issuer: Issuer
     files: CertificateFiles
     tls: TlsLook
@@ -148,16 +152,18 @@ class CertificateController(msgspec.Struct, kw_only=True):
     async def _see(self, certificate: DesiredCertificate, record: CertificateRecord) -> Seen:
         """Look at its files and its users. Raises Retry or Stalled."""
         name, current = certificate.name, record.current
+        waiting = await self.importing.waiting.all()
+        seen = Seen(folder=self.files.place(certificate), imported=waiting)
         if current is None:
-            return Seen(folder=self.files.place(certificate))
+            return seen
         former = record.previous if record.stage is not Stage.SERVED else None
         uptake = self.asked.await_users(name, record)
-        return Seen(
+        return replace(
+            seen,
             kept=await self.files.is_kept(name, current),
             installed=await self.files.is_installed(certificate, current),
             secrets=await self.installing.secrets.lacking(certificate, current),
             previous_kept=former is None or await self.files.is_kept(name, former),
-            folder=self.files.place(certificate),
             users=self.asked.units(name),
             waiting=uptake.waiting,
             failing=uptake.failing,
@@ -179,6 +185,9 @@ class CertificateController(msgspec.Struct, kw_only=True):
                 return self._rest(name, step)
             case OrderOne():
                 return await self._order(certificate, step, seen)
+            case TakeImported():
+                with self.doing.during(name, f"it is taken over: {step.reason}"):
+                    await self.importing.take(certificate, step, seen.imported)
             case StandIn():
                 with self.doing.during(name, "a stand-in is being made"):
                     await self.issuing.stand_in(certificate)

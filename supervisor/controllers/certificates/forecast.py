@@ -9,12 +9,13 @@ from contextlib import suppress
 import msgspec
 from msgspec.structs import replace
 
-from supervisor.controllers.ports import CertificateFiles, Ledger
+from supervisor.controllers.ports import CertificateFiles, ImportedCertificates, Ledger
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.certificates import records
-from supervisor.core.certificates.next_step import Seen, next_step_by
+from supervisor.core.certificates.next_step import next_step_by
 from supervisor.core.certificates.order_reason import order_reason
-from supervisor.core.certificates.steps import InstallAgain, OrderOne, StandIn
+from supervisor.core.certificates.seen import Seen
+from supervisor.core.certificates.steps import InstallAgain, OrderOne, StandIn, TakeImported
 from supervisor.core.plan.certificates import described
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
@@ -32,6 +33,7 @@ class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Ledger
     clock: Clock
     files: CertificateFiles
+    imported: ImportedCertificates
     settings: CurrentSettings
 
     async def add_to(
@@ -78,7 +80,7 @@ class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
             case StandIn():
                 why = f"{step.reason}; a self-signed one takes its place until then"
                 return OrderCertificate(app=app, certificate=name, reason=why)
-            case InstallAgain():
+            case InstallAgain() | TakeImported():
                 return InstallCertificate(app=app, certificate=name, reason=step.reason)
         lost = not (seen.kept or seen.installed)
         if order_reason(certificate, record, now, lost=lost) is None:
@@ -92,14 +94,16 @@ class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
 
     async def _see(self, certificate: DesiredCertificate, record: CertificateRecord) -> Seen:
         """Look at its files; what cannot be read counts as being well."""
-        folder, current = self.files.place(certificate), record.current
+        seen, current = Seen(folder=self.files.place(certificate)), record.current
+        with suppress(Failure):
+            seen = replace(seen, imported=await self.imported.all())
         if current is None:
-            return Seen(folder=folder)
+            return seen
         kept = installed = True
         with suppress(Failure):
             kept = await self.files.kept(certificate.name, current) is not None
             installed = await self.files.is_installed(certificate, current)
-        return Seen(kept=kept, installed=installed, folder=folder)
+        return replace(seen, kept=kept, installed=installed)
 
 
 def _with(waiting: tuple[Need, ...], needs: Collection[Need]) -> tuple[Need, ...]:

@@ -53,6 +53,16 @@ class CertificateService(msgspec.Struct, frozen=True, kw_only=True):
         await self._bring_on(request.name)
         return self._of(request.name)
 
+    async def take_imported(self) -> CertificateList:
+        """Have what was imported taken where a file asks for it. Raises Retry or Stalled.
+
+        Returns how all certificates stand then.
+        """
+        if self.news.statuses():
+            for name in await self.actions().take_imported():
+                await self._bring_on(name)
+        return await self.list()
+
     def is_told(self, event: Event, name: str) -> bool:
         """Whether who orders one hears of this: not of what becomes of others meanwhile."""
         others = {one.name for one in self.news.statuses() if one.name != name}

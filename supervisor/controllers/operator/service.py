@@ -241,20 +241,29 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
         order = partial(self.certificate_service.revoke, request)
         return await self._order_certificate(order, request.name, tell)
 
+    async def take_imported(self, tell: Tell) -> CertificateList:
+        """Have certificates taken that were imported; see `CertificateService`."""
+        return await self._told_certificates(self.certificate_service.take_imported, tell)
+
     async def _order_certificate(
         self, order: Callable[[], Awaitable[CertificateList]], name: str, tell: Tell
     ) -> CertificateList:
-        reply = CertificateList()
-
         async def tell_of_it(one: Event | AppStatus) -> None:
             if not isinstance(one, Event) or self.certificate_service.is_told(one, name):
                 await tell(one)
+
+        return await self._told_certificates(order, tell_of_it)
+
+    async def _told_certificates(
+        self, order: Callable[[], Awaitable[CertificateList]], tell: Tell
+    ) -> CertificateList:
+        reply = CertificateList()
 
         async def work(_: Say) -> None:
             nonlocal reply
             reply = await order()
 
-        await self.event_log.tell_of(work, tell_of_it)
+        await self.event_log.tell_of(work, tell)
         return reply
 
     def events(self, query: EventQuery) -> AsyncGenerator[Event]:

@@ -7,6 +7,7 @@ for people; anything else that escapes is a defect.
 from supervisor.controllers.ports.certificates import (
     Authority,
     CertificateFiles,
+    ImportedCertificates,
     Issuer,
     OrderFolders,
     TlsLook,
@@ -41,6 +42,7 @@ __all__ = (
     "Generator",
     "GitHost",
     "Host",
+    "ImportedCertificates",
     "Issuer",
     "Ledger",
     "Listener",

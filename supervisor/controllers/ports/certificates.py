@@ -13,6 +13,7 @@ from supervisor.model.certificate import (
     DesiredCertificate,
     Issued,
 )
+from supervisor.model.imported import Imported
 
 
 class OrderFolders(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,6 +97,22 @@ class CertificateFiles(Protocol):
 
         Of those that were installed, or looked at, since the daemon started.
         """
+
+
+class ImportedCertificates(Protocol):
+    """Certificates of other clients, which wait for a file that asks for them.
+
+    All raise Retry or Stalled.
+    """
+
+    async def all(self) -> tuple[Imported, ...]:
+        """Return those that wait."""
+
+    async def pair(self, one: Imported) -> Pair | None:
+        """Return one with its key; None if it is not there, or not as it was."""
+
+    async def drop(self, one: Imported) -> None:
+        """It waits no more."""
 
 
 class TlsLook(Protocol):

@@ -6,10 +6,9 @@ the record by a step is in `core.certificates.records`.
 
 from collections.abc import Collection, Iterable
 
-import msgspec
 from msgspec.structs import replace
 
-from supervisor.core.certificates import backoff, records, renewal, warning
+from supervisor.core.certificates import backoff, imported, records, renewal, warning
 from supervisor.core.certificates.limits import NONE, Limits, allowed_at, limits_of, names_of
 from supervisor.core.certificates.order_reason import (
     Cause,
@@ -19,6 +18,7 @@ from supervisor.core.certificates.order_reason import (
     order_reason,
     replaces,
 )
+from supervisor.core.certificates.seen import Seen
 from supervisor.core.certificates.steps import (
     AskRenewalInfo,
     Forget,
@@ -33,6 +33,7 @@ from supervisor.core.certificates.steps import (
     RestartUsers,
     Serve,
     StandIn,
+    TakeImported,
 )
 from supervisor.kit.texts import count, day
 from supervisor.model.certificate import (
@@ -71,33 +72,6 @@ PAUSE_SHARE = 1 / 20
 """Of its lifetime, at most."""
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """What was seen of a certificate's files and users."""
-
-    kept: bool = True
-    """What is kept of the current one is as it was."""
-    installed: bool = True
-    """So is what is installed of it."""
-    secrets: tuple[str, ...] = ()
-    """Podman secrets that do not hold it, and should."""
-    previous_kept: bool = True
-    folder: str = ""
-    """Absolute path of where it belongs."""
-    users: tuple[str, ...] = ()
-    """Units that should run with it, or do."""
-    waiting: tuple[str, ...] = ()
-    """Those of them that have not taken up the current one."""
-    failing: str = ""
-    """Why one of them cannot take it up: its reload or its restart for it failed."""
-    held: str = ""
-    """Why they are not expected to take it up now, as that their app is suspended."""
-    unserved: str | None = None
-    """What was wrong when it was looked just now whether it is served, empty if nothing was; None
-    if nobody looked. The record has it already (`records.looked`)."""
-    is_answered: bool = False
-    """Whether a server answered then, with another certificate."""
-
-
 def next_step(
     desired: DesiredCertificate | None,
     record: CertificateRecord,
@@ -108,17 +82,19 @@ def next_step(
     others: Iterable[CertificateRecord] = (),
     alike: Collection[str] = (),
     way: str = "",
+    directory: str = "",
 ) -> NextStep:
     """Say what to do; afterwards it is asked again, unless it was Nothing.
 
     `others` are the records of all other certificates, `alike` all names of its issuer, `way` tells
-    the settings it would be ordered with from others (`backoff.way_of`). Each step changes the
-    record, or what will be seen.
+    the settings it would be ordered with from others (`backoff.way_of`), `directory` is its
+    issuer's URL. Each step changes the record, or what will be seen.
     """
     if desired is None:
         return _gone(record, seen, now)
     return (
         _as_installed(desired, record, seen, now)
+        or _imported(desired, record, seen, now, directory=directory)
         or _stand_in(desired, record, seen, now)
         or _gate(desired, record, seen, now)
         or _clock(record, now)
@@ -149,6 +125,7 @@ def next_step_by(
         others=others,
         alike=settings.alike(issuer),
         way=backoff.way_of(desired.challenge, settings),
+        directory=settings.directory_of(issuer),
     )
 
 
@@ -182,6 +159,20 @@ def _as_installed(
     if seen.secrets:
         return MakeSecrets(reason=f"secret {_some(seen.secrets)} does not hold it")
     return None
+
+
+def _imported(
+    desired: DesiredCertificate,
+    record: CertificateRecord,
+    seen: Seen,
+    now: float,
+    *,
+    directory: str,
+) -> NextStep | None:
+    """What another client had issued is not ordered anew."""
+    lost = _is_lost(seen)
+    one = imported.chosen(seen.imported, desired, record, now, directory=directory, lost=lost)
+    return TakeImported(version=one.version, reason=f"it is in {one.source}") if one else None
 
 
 def _stand_in(

@@ -29,6 +29,14 @@ def issued(record: CertificateRecord, new: Issued, now: float) -> CertificateRec
     return replace(counted(record, new.terms, now), ready=new, failure=None)
 
 
+def imported(record: CertificateRecord, new: Issued, now: float) -> CertificateRecord:
+    """One of another client's is kept; its issuer may count it, if it was issued of late."""
+    at, facts = new.facts.not_before, new.facts
+    is_counted = bool(facts.ari_id) and now - limits.CERTIFICATES_WINDOW < at <= now
+    after = counted(record, new.terms, at) if is_counted else record
+    return replace(after, ready=new, failure=None)
+
+
 def installed(
     record: CertificateRecord,
     new: Issued,

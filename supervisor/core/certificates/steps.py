@@ -36,6 +36,13 @@ class OrderOne(Step, frozen=True, kw_only=True):
     """Whatever `ReuseKey=` says: the key of the current one is not to be used again."""
 
 
+class TakeImported(Step, frozen=True, kw_only=True):
+    """Keep one that another client had issued, and install it."""
+
+    version: str
+    """Of the one (`Imported.version`)."""
+
+
 class InstallAgain(Step, frozen=True, kw_only=True):
     """Install what is kept of the current one."""
 
@@ -73,6 +80,7 @@ NextStep = (
     | AskRenewalInfo
     | StandIn
     | OrderOne
+    | TakeImported
     | InstallAgain
     | MakeSecrets
     | LookServed

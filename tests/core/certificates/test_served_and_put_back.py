@@ -4,7 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from supervisor.core.certificates import records, warning
-from supervisor.core.certificates.next_step import Seen, next_step
+from supervisor.core.certificates.next_step import next_step
+from supervisor.core.certificates.seen import Seen
 from supervisor.core.certificates.steps import (
     ForgetFailure,
     LookServed,
