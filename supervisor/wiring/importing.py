@@ -19,8 +19,9 @@ from supervisor.core.certificates.take_over import (
     why_waiting,
 )
 from supervisor.kit.helper import HelperError, ask
-from supervisor.model.certificate import SUFFIX, CertificateStatus
+from supervisor.model.certificate import SUFFIX
 from supervisor.model.certificate_settings import CertificateSettings
+from supervisor.model.certificate_status import CertificateStatus
 from supervisor.model.client_folders import (
     FoundAccount,
     FoundCertificate,

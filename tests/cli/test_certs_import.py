@@ -12,13 +12,9 @@ from supervisor.adapters.acme.accounts import account_key
 from supervisor.adapters.acme.places import account_path
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.certificate_files import HostFolders, read_certificate_files
-from supervisor.model.certificate import (
-    CertificateList,
-    CertificateState,
-    CertificateStatus,
-    KeyType,
-)
+from supervisor.model.certificate import KeyType
 from supervisor.model.certificate_settings import CertificateSettings, IssuerSettings
+from supervisor.model.certificate_status import CertificateList, CertificateState, CertificateStatus
 from tests.core.candidates import from_texts
 from tests.fakes.client_folders import (
     DIRECTORY,

@@ -148,7 +148,7 @@ def import_(
 
     from supervisor.cli.daemon.loop import in_loop
     from supervisor.cli.show import import_view
-    from supervisor.model.certificate import CertificateList
+    from supervisor.model.certificate_status import CertificateList
     from supervisor.wiring.importing import read_folder
 
     place = Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - a link is named

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from supervisor.core.certificates.imported import same_directory
 from supervisor.kit.texts import day
-from supervisor.model.certificate import SUFFIX, CertificateState, CertificateStatus
+from supervisor.model.certificate import SUFFIX
 from supervisor.model.certificate_settings import CertificateSettings
+from supervisor.model.certificate_status import CertificateState, CertificateStatus
 from supervisor.model.client_folders import Client, FoundAccount, FoundCertificate, Outcome
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
