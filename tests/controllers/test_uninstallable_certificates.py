@@ -128,3 +128,22 @@ async def test_who_uses_one_takes_it_up_though_where_it_was_cannot_be_cleared(ho
         house.files.remove = remove
         await anyio.sleep(HOUR)
         assert house.files.installed.keys() == {"/srv/tls"}
+
+
+@pytest.mark.parametrize("how", ["folder", "secret"])
+async def test_what_cannot_be_mended_keeps_saying_why(house, how):
+    """Tries that came to nothing are none after which it did not stay."""
+    asked = asks(directory="/srv/tls", secrets=("tls",))
+    async with house.running(deployed("web", asked)):
+        if how == "folder":
+            house.files.unwritable.add("/srv/tls")
+            house.files.damage("/srv/tls")
+            why = "cannot install web in /srv/tls"
+        else:
+            house.podman.has_secret("tls.key", b"mine")
+            why = "cannot make secret tls.key: Podman has one that is not podvisor's"
+        house.certificates.name_all()
+        await anyio.sleep(6 * HOUR)
+        assert house.record().files_failure.message == why
+        assert house.record().files_failure.count > 10
+        assert [one.reason for one in house.events(ok=False)] == [why]

@@ -76,6 +76,7 @@ class Installing(msgspec.Struct, kw_only=True):
         self._check_that_it_stays(name, self.files.place(certificate))
         folder = await self._install(certificate, current)
         if folder:
+            self._note_mended(name)
             before = self.memory.of(name).installed_in
             self.memory.change(name, lambda record: records.installed_again(record, folder=folder))
             self._note_place(name, before, folder)
@@ -83,24 +84,30 @@ class Installing(msgspec.Struct, kw_only=True):
 
     async def secrets_again(self, certificate: DesiredCertificate, current: Issued) -> None:
         """Have its Podman secrets hold the current one; its files are as they should be."""
-        if all(
-            one in self.memory.of(certificate.name).secrets for one in certificate.podman_secrets
-        ):
-            self._check_that_it_stays(certificate.name, "Podman's secrets")
-        if pair := await self.files.kept(certificate.name, current):
+        name = certificate.name
+        self._check_that_it_stays(name, "Podman's secrets")
+        were_there = {*certificate.podman_secrets} <= {*self.memory.of(name).secrets}
+        if pair := await self.files.kept(name, current):
             await self.secrets.check(certificate)
             await self.secrets.put(certificate, current, pair)
+            if were_there:
+                self._note_mended(name)
 
     def _check_that_it_stays(self, name: str, place: str) -> None:
-        """Count how often it is mended: a place may not hold what is put there. Raises Retry."""
-        now = self.memory.clock.now()
-        times = [at for at in self._mended.get(name, ()) if now - _MENDED_SECONDS < at <= now]
-        if len(times) >= _MOST_MENDED:
+        """Raise Retry if it is mended too often: a place may not hold what is put there."""
+        if len(self._lately_mended(name)) >= _MOST_MENDED:
             raise Retry(
                 f"cannot install {name}: it does not stay in {place} as it was written",
                 hint="see who changes it there, and whether that file system keeps modes and links",
             )
-        self._mended[name] = [*times, now]
+
+    def _note_mended(self, name: str) -> None:
+        """Count that it was: what cannot be mended is another trouble, with a reason of its own."""
+        self._mended[name] = [*self._lately_mended(name), self.memory.clock.now()]
+
+    def _lately_mended(self, name: str) -> list[float]:
+        now = self.memory.clock.now()
+        return [at for at in self._mended.get(name, ()) if now - _MENDED_SECONDS < at <= now]
 
     async def back(self, certificate: DesiredCertificate, former: Issued, *, why: str) -> bool:
         """Install the one before; False if what is kept of it is damaged."""
