@@ -12,9 +12,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from supervisor.core.files.certificate_files import CERTIFICATES
 from supervisor.core.files.names import is_drop_in, unit_kind
+from supervisor.core.files.secret_files import is_secret
 from supervisor.core.files.templates import template_of
 from supervisor.core.files.unitfile import UnitFile, parse, split_words
 from supervisor.kit.graph import reachable
+from supervisor.model.certificate_secret import secrets_of
 from supervisor.model.quadlet import LEADING, QUADLETS, UnitKind
 
 _SEPARATORS = re.compile(r"[,=:\s]")
@@ -61,10 +63,14 @@ def group_units(
     found: dict[str, set[str]] = {}
     taken: set[str] = set()
     for name, some in sorted(groups.items()):
-        # Units of other apps may use a certificate, too: it is asked for by one of them.
-        mine = set[str]().union(*map(refers.certificates, some)) - taken
+        # Units of other apps may use a certificate or a secret, too: one of them describes it.
+        mine = (
+            set[str]()
+            .union(*map(refers.certificates, some), *map(refers.secrets, some))
+            .difference(taken)
+        )
         taken |= mine
-        found[name] = some.union(mine, *map(refers.files, some))
+        found[name] = some.union(mine, *map(refers.files, some), *map(refers.files_of_secret, mine))
     return found
 
 
@@ -98,6 +104,10 @@ class _References:
         self._certificates = sorted(path for path in texts if path.endswith(_CERTIFICATE))
         self._members: dict[str, list[str]] = defaultdict(list)
         self._parsed = {path: parse(text, path=path) for path, text in texts.items()}
+        self._secrets: dict[str, list[str]] = defaultdict(list)
+        for path in filter(is_secret, texts):
+            said = self._unit_file(path).last("Secret", "Name")
+            self._secrets[said or posixpath.basename(path).rpartition(".")[0]].append(path)
         for path in sorted(paths):
             parent, name = posixpath.split(path)
             if is_drop_in(path):
@@ -120,14 +130,18 @@ class _References:
             found.update(self._services(started))
         return {one for one in found if unit_kind(one) and one != path}
 
+    def secrets(self, path: str) -> set[str]:
+        """Files of secrets that a unit uses."""
+        return {one for word in self._words(path) for one in self._secrets.get(word, ())}
+
+    def files_of_secret(self, path: str) -> set[str]:
+        """Files that the file of a secret names."""
+        return set(self._named(path, posixpath.dirname(path))) if is_secret(path) else set()
+
     def files(self, path: str) -> set[str]:
-        """Other files that a unit is made of: drop-ins, secrets, and what it names by path."""
+        """Other files that a unit is made of: drop-ins, and what it names by path."""
         found: set[str] = set(self._shaping(path))
         folder = posixpath.dirname(path)
-        for word in self._words(path):
-            if secret := self._by_name.get(f"{word}.secret"):
-                found.add(secret)
-                found.update(self._named(secret, posixpath.dirname(secret)))
         for one in (path, *self._shaping(path)):
             found.update(self._named(one, folder))
         return {one for one in found if not unit_kind(one)}
@@ -143,6 +157,9 @@ class _References:
             for place in filter(None, places):
                 if any(f"{place}/" in f"{word}/" for word in words):
                     found.add(one)
+            named = unit.words("Certificate", "Secret")
+            if not words.isdisjoint(secret for word in named for secret in secrets_of(word)):
+                found.add(one)
             if called & set(unit.words("Certificate", "Reload", "Restart")):
                 found.add(one)
         return found

@@ -140,15 +140,36 @@ def apps(composition):
                 "q/caddy.service": "[Service]\nExecStart=/bin/caddy\n",
                 "q/named.certificate": "[Certificate]\nDomain=c.org\nReload=x caddy\n",
                 "q/lonely.certificate": "[Certificate]\nDomain=d.org\n",
+                "q/app.container": f"{CONTAINER}Secret=site.key,target=/key\n",
+                "q/held.certificate": "[Certificate]\nDomain=e.org\nSecret=site\n",
             },
             {"apps": ["units"]},
             {
+                "app": {"q/app.container", "q/held.certificate"},
                 "web": {"q/web.container"},
                 "mail": {"q/mail.container", "q/all.certificate"},
                 "db": {"q/db.container", "q/pg.certificate"},
                 "caddy": {"q/caddy.service", "q/named.certificate"},
             },
             id="certificates of a flat folder",
+        ),
+        pytest.param(
+            {
+                "q/web.container": f"{CONTAINER}Secret=db,type=env\nSecret=called\n",
+                "q/db.container": f"{CONTAINER}Secret=db,type=mount\n",
+                "q/mail.container": f"{CONTAINER}Secret=called\n",
+                "q/db.secret": "[Secret]\nSource=age:keys/db.age\n",
+                "q/keys/db.age": "x",
+                "q/other.secret": "[Secret]\nName=called\nGenerate=32\n",
+                "q/lonely.secret": "[Secret]\nGenerate=32\n",
+            },
+            {"apps": ["units"]},
+            {
+                "db": {"q/db.container", "q/db.secret", "q/keys/db.age"},
+                "mail": {"q/mail.container", "q/other.secret"},
+                "web": {"q/web.container"},
+            },
+            id="secrets of a flat folder",
         ),
         pytest.param(
             {
