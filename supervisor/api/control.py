@@ -9,7 +9,7 @@ details (RFC 9457) with status 400, 404 or 503, or the last line of an answer, `
 import os
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -44,6 +44,7 @@ _ANSWERS: Mapping[str, Callable[[ControlService, Any], Awaitable[msgspec.Struct]
     "/v1/suspend": lambda it, wish: it.suspend(wish),
     "/v1/reload": lambda it, _: it.reload(),
     "/v1/webhook-test": lambda it, wish: it.test_webhook(wish.target),
+    "/v1/certificates/test": lambda it, wish: it.test_certificate(wish),
 }
 _TELLERS: Mapping[str, Callable[[ControlService, Any, Tell], Awaitable[msgspec.Struct]]] = {
     "/v1/sync": lambda it, wish, tell: it.sync(wish, tell),
@@ -125,7 +126,8 @@ class _Answers(msgspec.Struct, frozen=True):
         wish, path = await _wish(request, endpoint.request), endpoint.path
         match endpoint.answer:
             case Answer.WHOLE:
-                await _reply(request, 200, await _ANSWERS[path](self.service, wish))
+                with request.while_connected() if endpoint.is_awaited else nullcontext():
+                    await _reply(request, 200, await _ANSWERS[path](self.service, wish))
             case Answer.TOLD:
                 await request.begin(content_type=_LINES)
                 reply = await _TELLERS[path](self.service, wish, _teller(request))

@@ -20,6 +20,7 @@ from supervisor.model.image_status import (
     UpdateRequest,
 )
 from supervisor.model.plan import Plan, PlanRequest
+from supervisor.model.rehearsal import RehearsalReport, RehearsalRequest
 from supervisor.model.secret import RotateRequest, SecretList
 from supervisor.model.status import (
     AppOrder,
@@ -55,6 +56,8 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     answer: Answer = Answer.WHOLE
     is_order: bool = False
     """Whether it has something changed."""
+    is_awaited: bool = False
+    """Whether it is given up when whoever asks hangs up."""
     summary: str
 
 
@@ -66,9 +69,16 @@ def _question(
     *,
     method: Literal["GET", "POST"] = "GET",
     answer: Answer = Answer.WHOLE,
+    is_awaited: bool = False,
 ) -> Endpoint:
     return Endpoint(
-        method=method, path=path, request=request, reply=reply, summary=summary, answer=answer
+        method=method,
+        path=path,
+        request=request,
+        reply=reply,
+        summary=summary,
+        answer=answer,
+        is_awaited=is_awaited,
     )
 
 
@@ -110,6 +120,14 @@ ENDPOINTS = (
         Diff,
         "what is installed beside what the sources hold; nothing is done",
         method="POST",
+    ),
+    _question(
+        "/v1/certificates/test",
+        RehearsalRequest,
+        RehearsalReport,
+        "what an order for a certificate would come to, tried where it costs nothing",
+        method="POST",
+        is_awaited=True,
     ),
     _order(
         "/v1/sync", SyncRequest, SyncReply, "read the sources now, and bring apps to what they say"

@@ -34,8 +34,11 @@ async def ask(
     timeout_seconds: float,
     answer_limit: int = 16 << 20,
     through: Sequence[str] = (),
+    grace_seconds: float = 0.0,
 ) -> Answer:
     """Have a module answer that calls `serve` when it is run; `through` is what else to run it by.
+
+    `grace_seconds` as of `process.run`, for one that has something to put back.
 
     Raises HelperError if it cannot be started, breaks a limit, fails or answers something else.
     """
@@ -49,6 +52,7 @@ async def ask(
             stdin=msgspec.msgpack.encode(question),
             timeout_seconds=timeout_seconds,
             output_limit=answer_limit,
+            grace_seconds=grace_seconds,
         )
         if done.code == 0:
             return msgspec.msgpack.decode(done.output, type=answer)

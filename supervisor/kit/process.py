@@ -1,8 +1,8 @@
 """Run a child process to its end: argv in, output back, never a shell.
 
 All of its session is killed when the wait is cancelled, times out, the output grows past its limit,
-or somebody kills it: nothing that it started stays behind. `Popen` starts it, by vfork; uvloop
-would fork, which costs several times the CPU.
+or somebody kills it: nothing that it started stays behind. One that has a grace is asked to end
+before. `Popen` starts it, by vfork; uvloop would fork, which costs several times the CPU.
 """
 
 import contextlib
@@ -58,6 +58,7 @@ async def run(
     file_limit: int = 0,
     hear: Callable[[bytes], None] | None = None,
     within: bool = False,
+    grace_seconds: float = 0.0,
 ) -> Completed:
     """Run `argv` and return how it ended; a non-zero exit is the caller's to judge.
 
@@ -65,6 +66,7 @@ async def run(
     the output goes there as it comes, and is not kept; what that raises ends the process.
     `file_limit` is the largest file that it may write (0: any). `within`: it is in this process's
     own session, and so ends with it, for a process that was itself started by this.
+    `grace_seconds` is what it has after SIGTERM before it is killed.
     Raises OSError if it cannot be started, ProcessTimeout or OutputLimit if it was killed.
     """
     told, place = (b"", stdin) if isinstance(stdin, Path) else (stdin, None)
@@ -115,6 +117,11 @@ async def run(
                 group.cancel_scope.deadline = anyio.current_time() + _PIPE_GRACE_SECONDS
             ended = not overflow
     finally:
+        if not ended and grace_seconds:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGTERM)
+            with anyio.move_on_after(grace_seconds, shield=True):
+                await _end_of(process)
         if not ended:
             _kill(process.pid)
         with anyio.move_on_after(_REAP_SECONDS, shield=True):

@@ -31,6 +31,13 @@ class Challenge(enum.StrEnum):
     HTTP = "http-01"
     DNS = "dns-01"
     TLS_ALPN = "tls-alpn-01"
+    DNS_PERSIST = "dns-persist-01"
+    """By a record that people write, and that stays (draft-ietf-acme-dns-persist)."""
+
+    @property
+    def is_of_dns(self) -> bool:
+        """Whether it is DNS that proves it, not who answers at an address."""
+        return self in (Challenge.DNS, Challenge.DNS_PERSIST)
 
 
 class KeyType(enum.StrEnum):

@@ -49,6 +49,10 @@ class IssuerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Where that key is, in base64url."""
     chain: Annotated[str, Rule(example="ISRG Root X1")] = ""
     """Common name of the root that is preferred, where the issuer has several chains."""
+    staging: Annotated[str, Rule(example="ca-staging", format="staging")] = ""
+    """Where `podvisor certs test` tries orders: another issuer, by its name, or the URL of a
+    directory; also this one itself, if orders cost nothing there. Empty is nowhere, and
+    `letsencrypt-staging` for `letsencrypt`."""
 
 
 class ZoneSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -155,3 +159,15 @@ class CertificateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         """Return every name that an issuer has here: it counts what is asked by all of them."""
         directory = self.directory_of(name)
         return tuple(one for one in self.known_issuers if self.directory_of(one) == directory)
+
+    def staging_of(self, name: str) -> tuple[str, IssuerSettings] | None:
+        """Return the issuer at which orders are tried that are another one's; None without any."""
+        described = self.issuers.get(name, IssuerSettings()).staging
+        is_known = name in DIRECTORIES and self.directory_of(name) == DIRECTORIES[name]
+        staging = described or (STAGING if is_known else "")
+        if "://" not in staging:
+            found = self.issuer_of(staging)
+            return (staging, found) if found else None
+        real = self.issuer_of(name) or IssuerSettings()
+        own = IssuerSettings(directory=staging, email=real.email, authority=real.authority)
+        return f"{name}-staging", own

@@ -97,6 +97,7 @@ class Certificates(msgspec.Struct):
         from supervisor.controllers.certificates.issuing import Issuing  # noqa: PLC0415
         from supervisor.controllers.certificates.memory import CertificateMemory  # noqa: PLC0415
         from supervisor.controllers.certificates.orders import Orders  # noqa: PLC0415
+        from supervisor.controllers.certificates.rehearsing import Rehearsals  # noqa: PLC0415
         from supervisor.controllers.certificates.secrets import (  # noqa: PLC0415
             CertificateSecrets,
         )
@@ -127,15 +128,16 @@ class Certificates(msgspec.Struct):
             memory=memory,
             settings=settings,
         )
+        issuing = Issuing(
+            issuer=ports.issuer,
+            authority=ports.authority,
+            files=ports.certificates,
+            orders=orders,
+            memory=memory,
+        )
         self._controller = CertificateController(
             asked=asked,
-            issuing=Issuing(
-                issuer=ports.issuer,
-                authority=ports.authority,
-                files=ports.certificates,
-                orders=orders,
-                memory=memory,
-            ),
+            issuing=issuing,
             installing=Installing(
                 files=ports.certificates,
                 secrets=CertificateSecrets(
@@ -163,4 +165,7 @@ class Certificates(msgspec.Struct):
             files=ports.certificates,
             importing=importing,
             queue=self.queue,
+            rehearsals=Rehearsals(
+                asked=asked, issuing=issuing, orders=orders, memory=memory, tls=ports.tls
+            ),
         )

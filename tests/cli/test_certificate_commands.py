@@ -17,6 +17,7 @@ from supervisor.model.acme import FailureKind, OrderRefusal
 from supervisor.model.certificate import CertificateRecord, CertificateTerms
 from supervisor.model.certificate_status import CertificateList, CertificateState, CertificateStatus
 from supervisor.model.observed import UnitInputs
+from supervisor.model.rehearsal import Check, CheckState, PersistRecord, RehearsalReport
 from supervisor.model.settings import LedgerSettings
 from supervisor.model.status import AppState, AppStatus, Status
 from tests.core.certificates.samples import has, issued
@@ -220,6 +221,60 @@ def test_one_is_declared_void(podvisor: Podvisor, daemon: Any) -> None:
     refusal = {"detail": "no app asks for a certificate wbe", "hint": "podvisor certs shows them"}
     daemon.answer("/v1/certificates/revoke", refusal)
     assert podvisor("certs", "revoke", "wbe").code == 1
+
+
+REPORT = RehearsalReport(
+    name="web",
+    issuer="letsencrypt",
+    tried_at="letsencrypt-staging",
+    checks=(
+        Check(what="caa", about="example.org", message="DNS lets letsencrypt.org issue for it"),
+        Check(
+            what="dns",
+            about="example.org",
+            state=CheckState.UNSURE,
+            message="it leads to 192.0.2.1",
+            hint="right if that is your router",
+        ),
+        Check(what="order", about="letsencrypt-staging", message="it issued one"),
+    ),
+)
+CLOSED = Check(what="port", state=CheckState.WRONG, message="it is closed", hint="open it")
+
+
+def test_what_came_of_a_rehearsal_is_drawn(podvisor: Podvisor, daemon: Any) -> None:
+    daemon.answer("/v1/certificates/test", plain(REPORT))
+    said = podvisor("certs", "test", "web")
+    assert said.code == 0
+    assert daemon.asked[-1].body == {"name": "web", "issuer": ""}
+    assert said.out.splitlines() == [
+        "✓ caa    example.org: DNS lets letsencrypt.org issue for it",
+        "! dns    example.org: it leads to 192.0.2.1",
+        "         right if that is your router",
+        "✓ order  letsencrypt-staging: it issued one",
+        "",
+        "✓ certificate web: all is well, as an order at letsencrypt-staging shows",
+        "  nothing was installed or kept, and nothing counts against its issuer's limits",
+    ]
+    assert json.loads(podvisor("certs", "test", "web", "--json").out) == plain(REPORT)
+
+
+def test_what_is_wrong_is_counted(podvisor: Podvisor, daemon: Any) -> None:
+    record = PersistRecord(name="_validation-persist.a.org", value="ca.org; accounturi=x")
+    report = msgspec.structs.replace(
+        REPORT, checks=(*REPORT.checks[:1], CLOSED), tried_at="", records=(record,)
+    )
+    daemon.answer("/v1/certificates/test", plain(report))
+    said = podvisor("certs", "test", "web", "--issuer", "other")
+    assert said.code == 3
+    assert daemon.asked[-1].body == {"name": "web", "issuer": "other"}
+    assert "✗ port  it is closed" in said.out.splitlines()
+    assert '  _validation-persist.a.org. IN TXT "ca.org; accounturi=x"' in said.out.splitlines()
+    assert "✗ certificate web: 1 thing is wrong" in said.out.splitlines()
+
+
+def test_a_rehearsal_needs_the_daemon(podvisor: Podvisor) -> None:
+    assert podvisor("certs", "test", "web").code == 4
 
 
 def test_a_status_tells_of_it_and_is_not_well(podvisor: Podvisor, daemon: Any) -> None:

@@ -58,4 +58,16 @@ async def test_it_does_not_sign_for_others(authority: Authority) -> None:
     terms = CertificateTerms(domains=("web.home.arpa", "www.example.org"), issuer="internal")
     with pytest.raises(NotAllowed, match=r"may not sign for www\.example\.org") as told:
         await authority.issue(terms)
+    with pytest.raises(NotAllowed, match=r"may not sign for www\.example\.org"):
+        await authority.may_sign(terms)
     assert told.value.hint
+
+
+async def test_that_it_may_sign_makes_nothing(authority: Authority) -> None:
+    await authority.may_sign(TERMS)
+    with pytest.raises(Stalled, match="no authority of podvisor's own yet"):
+        await authority.root()
+    await authority.issue(TERMS)
+    root = await authority.root()
+    await authority.may_sign(TERMS)
+    assert await authority.root() == root

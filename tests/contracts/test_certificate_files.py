@@ -117,6 +117,21 @@ async def test_what_is_kept_comes_back(side: Side) -> None:
     assert not await files.is_kept("other", first)
 
 
+async def test_whether_it_can_be_installed_is_seen_without_doing_so(side: Side) -> None:
+    files = files_of(side)
+    one = wanted(f"{side.folder}/deep/mine")
+    await files.check(one)
+    assert not side.has(files.place(one))
+    folder = await files.install(one, FIRST)
+    await files.check(one)
+    assert await files.is_installed(one, await keep(files, FIRST))
+    other = wanted(f"{side.folder}/other")
+    side.closes(f"{side.folder}/other")
+    with pytest.raises(Stalled):
+        await files.check(other)
+    assert folder == f"{side.folder}/deep/mine"
+
+
 async def test_what_is_damaged_does_not_come_back_until_it_is_kept_anew(side: Side) -> None:
     files = files_of(side)
     first = await keep(files, FIRST)

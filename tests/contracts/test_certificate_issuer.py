@@ -13,6 +13,7 @@ from supervisor.model.acme import AcmeIssuer, FailureKind, Order, OrderRefusal, 
 from supervisor.model.acme import RenewalInfo as Info
 from supervisor.model.certificate import CertificateFacts, CertificateTerms, Challenge
 from supervisor.model.errors import Retry, Stalled
+from supervisor.model.rehearsal import Rehearsal
 from tests.fakes.acme_server import AcmeServer, Refusal
 from tests.fakes.certificates import FakeIssuer
 
@@ -61,7 +62,7 @@ class RealSide:
         self.server.refusals["newOrder"] = [Refusal("rateLimited", "many", 429, "60")]
 
     def fails(self) -> None:
-        for name in ("_ISSUE", "_STANDIN", "_REVOKE"):
+        for name in ("_ISSUE", "_STANDIN", "_REVOKE", "_REHEARSE"):
             self.patch.setattr(adapter, name, "supervisor.nowhere")
         self.server.refusals["renewalInfo"] = [Refusal("serverInternal", status=500)]
 
@@ -137,9 +138,22 @@ async def test_what_cannot_be_said_is_tried_again(side: Side, tmp_path: Path) ->
     with pytest.raises(Retry):
         await issuer.standin(TERMS)
     with pytest.raises(Retry):
+        await issuer.rehearse(Rehearsal(order=order(side, tmp_path / "two")))
+    with pytest.raises(Retry):
         await issuer.revoke(side.acme, (pair.key, pair.chain))
     with pytest.raises(Retry):
         await issuer.renewal_info(side.acme, pair.facts)
+
+
+def is_empty(folder: Path) -> bool:
+    return not [*folder.iterdir()]
+
+
+async def test_what_is_tried_leaves_nothing(side: Side, tmp_path: Path) -> None:
+    issuer: Issuer = side.issuer
+    found = await issuer.rehearse(Rehearsal(order=order(side, tmp_path / "one")))
+    assert not found.is_issued
+    assert is_empty(tmp_path)
 
 
 async def test_a_stand_in_has_the_names(side: Side) -> None:

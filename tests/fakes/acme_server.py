@@ -88,6 +88,8 @@ class AcmeServer:
         self.retry_after = "0"
         self.failing: Refusal | None = None
         """Why no name can be proven."""
+        self.remembers = False
+        """Whether it takes names as proven that were before, until that is withdrawn."""
         self.asks_for = ""
         """It wants this to be proven, whatever was asked for."""
         self.names: Sequence[str] = ()
@@ -203,7 +205,7 @@ class AcmeServer:
         if number < 0:
             number = len(self.orders)
             self.orders.append(payload)
-            self.proven.append("pending")
+            self.proven.append("valid" if self.remembers else "pending")
         return Reply(201, self._order(number), {"Location": f"{self.url}/order/{number}"})
 
     def _is_open(self, number: int, asked: Any) -> bool:
@@ -233,8 +235,10 @@ class AcmeServer:
             "finalize": f"{self.url}/finalize/{number}",
         } | more
 
-    def _on_authorization(self, rest: str, *_: Any) -> Reply:
+    def _on_authorization(self, rest: str, payload: Any, _: JWK) -> Reply:
         number, at = map(int, rest.split("/"))
+        if payload:
+            self.proven[number], self.remembers = payload["status"], False
         status = self.proven[number]
         identifier = dict(self.orders[number]["identifiers"][at])
         is_wildcard = identifier["value"].startswith("*.")
@@ -246,7 +250,11 @@ class AcmeServer:
         } | ({"error": self.failing.body} if self.failing and status == "invalid" else {})
         kinds = ("http-01", "tls-alpn-01")
         challenges: list[dict[str, Any]] = [challenge | {"type": kind} for kind in kinds]
-        persistent = {"type": "dns-persist-01", "issuer-domain-names": ["fake.example"]}
+        persistent = challenge | {
+            "type": "dns-persist-01",
+            "token": "",
+            "issuer-domain-names": ["fake.example"],
+        }
         return Reply(
             200,
             {
@@ -293,6 +301,7 @@ class AcmeServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     issuer: AcmeServer
 
     def _answer(self) -> None:

@@ -17,6 +17,7 @@ from supervisor.model.certificate import (
 )
 from supervisor.model.errors import Failure, NotAllowed, Retry, Stalled
 from supervisor.model.imported import Imported
+from supervisor.model.rehearsal import Rehearsal, Rehearsed
 from tests.fakes.ports import FakeWatch
 
 DAY = 86_400.0
@@ -82,6 +83,10 @@ class FakeIssuer:
         self.info: dict[str, RenewalInfo] = {}
         """`ari_id` to what is suggested for it; it says nothing of others."""
         self.asked_for_info: list[str] = []
+        self.rehearsals: list[Rehearsal] = []
+        """All that were tried."""
+        self.rehearsed = Rehearsed(checks=())
+        """What comes of trying one."""
 
     async def issue(self, order: Order) -> Pair | OrderRefusal:
         self.orders.append(order)
@@ -94,6 +99,13 @@ class FakeIssuer:
         pair = self._make(text, order.terms, issuer=order.issuer.name, key=order.key)
         self.issued.append(pair)
         return pair
+
+    async def rehearse(self, asked: Rehearsal) -> Rehearsed:
+        self.rehearsals.append(asked)
+        await asyncio.sleep(self.seconds)
+        if self.failure:
+            raise self.failure
+        return self.rehearsed
 
     async def standin(self, terms: CertificateTerms) -> Pair:
         if self.failure:
@@ -129,15 +141,18 @@ class FakeAuthority:
     async def issue(self, terms: CertificateTerms, *, key: str = "") -> Pair:
         if self.failure:
             raise self.failure
+        await self.may_sign(terms)
+        text = f"internal {len(self.issued)} {terms.domains}"
+        pair = make_pair(text, terms.domains, now=self.now(), issuer="internal", key=key)
+        self.issued.append(pair)
+        return pair
+
+    async def may_sign(self, terms: CertificateTerms) -> None:
         for name in terms.domains:
             if not name.endswith((".internal", ".home.arpa")):
                 raise NotAllowed(
                     f"podvisor's own authority may not sign for {name}", hint="another"
                 )
-        text = f"internal {len(self.issued)} {terms.domains}"
-        pair = make_pair(text, terms.domains, now=self.now(), issuer="internal", key=key)
-        self.issued.append(pair)
-        return pair
 
     async def root(self) -> str:
         if not self.issued:
@@ -203,14 +218,18 @@ class FakeCertificateFiles:
     async def is_kept(self, name: str, issued: Issued) -> bool:
         return await self.kept(name, issued) is not None
 
-    async def install(self, certificate: DesiredCertificate, pair: Pair) -> str:
-        if self.failure:
-            raise self.failure
+    async def check(self, certificate: DesiredCertificate) -> None:
         folder = self.place(certificate)
         if folder in self.unwritable:
             raise Stalled(
                 f"cannot install {certificate.name} in {folder}", hint="let it be written"
             )
+
+    async def install(self, certificate: DesiredCertificate, pair: Pair) -> str:
+        if self.failure:
+            raise self.failure
+        folder = self.place(certificate)
+        await self.check(certificate)
         if folder not in self.folder_ids:
             self._made += 1
             self.folder_ids[folder] = self._made

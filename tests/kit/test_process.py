@@ -125,3 +125,22 @@ def test_links_are_followed_by_their_texts():
     assert resolve("loop", links) is None
     assert resolve("abs/passwd", links) is None
     assert resolve("../x", links) is None
+
+
+async def test_one_that_has_a_grace_puts_back_what_it_did(tmp_path):
+    script = f"trap 'rm {tmp_path}/there; exit' TERM; touch {tmp_path}/there; sleep 60 & wait"
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(
+            partial(run, ["/bin/sh", "-c", script], timeout_seconds=60, grace_seconds=30)
+        )
+        with anyio.fail_after(60):
+            while not (tmp_path / "there").exists():  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+        tasks.cancel_scope.cancel()
+    assert not (tmp_path / "there").exists()
+
+
+async def test_one_that_does_not_end_in_its_grace_is_killed(tmp_path):
+    script = f"trap '' TERM; touch {tmp_path}/there; while :; do sleep 1; done"
+    with pytest.raises(ProcessTimeout):
+        await run(["/bin/sh", "-c", script], timeout_seconds=0.5, grace_seconds=0.1)

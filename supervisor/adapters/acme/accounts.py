@@ -19,7 +19,7 @@ from supervisor.adapters.acme.replies import Account, Directory, IssuerError
 from supervisor.core.x509.keys import key_pem, new_key, read_key
 from supervisor.kit.files import write_whole
 from supervisor.kit.texts import one_line
-from supervisor.model.acme import FailureKind, Order
+from supervisor.model.acme import AcmeIssuer, FailureKind, Order
 from supervisor.model.certificate import KeyType
 
 _IN_FORCE = "valid"
@@ -66,16 +66,19 @@ def sign_in(
 ) -> Account:
     """Find the account, or make it; the network's requests are its own then. Raises Refused."""
     try:
-        if was_there and (account := _found(network, directory, order, path)):
+        if was_there and (account := found(network, directory, order, path)):
             return account
         return _ask(network, directory, _application(key, directory, order), path)
     except IssuerError as error:
-        found = of_error(error, order, doing="have an account")
-        raise of_binding(found, order.issuer) if order.issuer.key_id else found from error
+        why = of_error(error, order, doing="have an account")
+        raise of_binding(why, order.issuer) if order.issuer.key_id else why from error
 
 
-def _found(network: Network, directory: Directory, order: Order, path: Path) -> Account | None:
-    """Return the account that there is with this key; None if there is none."""
+def found(network: Network, directory: Directory, order: Order, path: Path) -> Account | None:
+    """Return the account that there is with this key; None if there is none: none is made.
+
+    Raises Refused.
+    """
     try:
         return _ask(network, directory, Fields(onlyReturnExisting=True), path)
     except IssuerError as error:
@@ -100,9 +103,8 @@ def _ask(
     return account
 
 
-def _application(key: JWK, directory: Directory, order: Order) -> messages.NewRegistration:
-    """Agree to the terms, and show whose account this is to be."""
-    issuer = order.issuer
+def may_have_one(directory: Directory, issuer: AcmeIssuer) -> None:
+    """Raises Refused if an account needs more than the settings say."""
     if directory.meta.external_account_required and not issuer.key_id:
         raise refused(
             FailureKind.REFUSED,
@@ -110,19 +112,24 @@ def _application(key: JWK, directory: Directory, order: Order) -> messages.NewRe
             " named",
             f"set eab_key_id and eab_key in [certificates.issuers.{issuer.name}] of the settings",
         )
+    if issuer.key_id and not _BASE64URL.fullmatch(issuer.key.strip()):
+        raise refused(
+            FailureKind.REFUSED,
+            f"cannot have an account by {issuer.name}: its eab_key is not in base64url",
+            "write it as the issuer shows it",
+        )
+
+
+def _application(key: JWK, directory: Directory, order: Order) -> messages.NewRegistration:
+    """Agree to the terms, and show whose account this is to be."""
+    issuer = order.issuer
+    may_have_one(directory, issuer)
     binding = None
     if issuer.key_id:
-        mac_key = issuer.key.strip()
-        if not _BASE64URL.fullmatch(mac_key):
-            raise refused(
-                FailureKind.REFUSED,
-                f"cannot have an account by {issuer.name}: its eab_key is not in base64url",
-                "write it as the issuer shows it",
-            )
         binding = messages.ExternalAccountBinding.from_data(
             key.public_key(),
             issuer.key_id,
-            mac_key,
+            issuer.key.strip(),
             messages.Directory({"newAccount": directory.new_account}),
         )
     return messages.NewRegistration.from_data(

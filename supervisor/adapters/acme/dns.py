@@ -95,6 +95,28 @@ def published(
         write_notes(notes, standing)
 
 
+def place_of(record: str, *, zones: Sequence[ZoneAccess], resolvers: Sequence[str]) -> str:
+    """Say in which zone a record belongs, where its name leads, and by what the zone is changed.
+
+    Raises DnsError.
+    """
+    (place,) = _places([(record, "")], zones, Asker(resolver=resolver_of(resolvers)))
+    leads = "" if place.name == _name(record) else f"{record} leads to {plain(place.name)}, "
+    at = place.access.server or place.access.hook
+    by = f"{place.access.provider}{f' ({at})' if at else ''}"
+    return f"{leads}in the zone {plain(place.zone)}, which is changed by {by}"
+
+
+def left_over(
+    record: str, *, zones: Sequence[ZoneAccess], resolvers: Sequence[str], but: str
+) -> list[str]:
+    """Return the TXT records that stand where one belongs, but for one value. Raises DnsError."""
+    asker = Asker(resolver=resolver_of(resolvers))
+    (place,) = _places([(record, "")], zones, asker)
+    there = asker.records(place.name, "TXT")
+    return sorted(text for one in there if but not in (text := one.to_text()))
+
+
 def _places(
     records: Sequence[tuple[str, str]], zones: Sequence[ZoneAccess], asker: Asker
 ) -> list[_Place]:

@@ -21,6 +21,7 @@ from supervisor.adapters.acme.dns_servers import Asker, plain, resolver_of
 _CRITICAL = 0x80
 _KNOWN = {b"issue", b"issuewild", b"iodef", b"contactemail", b"contactphone", b"issuemail"}
 """Properties that an issuer understands, or may pass over."""
+UNANSWERED = "cannot be looked up"
 _PERSIST = "_validation-persist"
 _LOOK_UP_SECONDS = 4.0
 """A message to people can do without it."""
@@ -48,8 +49,7 @@ def caa_problem(
         return ""
     except _Unanswered as error:
         return (
-            f"the CAA records of {domain} cannot be looked up ({error}): an issuer must take that "
-            "for a no"
+            f"the CAA records of {domain} {UNANSWERED} ({error}): an issuer must take that for a no"
         )
     known = {_bare(one) for one in issuer_names}
     for record in records:
@@ -140,25 +140,45 @@ def _code(error: dns.resolver.NoNameservers) -> str:
     return ""
 
 
-def where(domain: str, resolvers: Sequence[str]) -> str:
-    """Say where a name leads now, IPv4 first, or that it does not; empty if nobody answers."""
+class Addresses(msgspec.Struct, frozen=True):
+    """Where a name leads."""
+
+    found: tuple[str, ...] = ()
+    """IPv4 first."""
+    is_known: bool = True
+    """Whether that is all: every question was answered."""
+
+
+def addresses(domain: str, resolvers: Sequence[str]) -> Addresses:
+    """Look up where a name leads now; an address leads to itself."""
+    bare = domain.removeprefix("*.")
     if (name := _name(domain)) is None:
-        return ""
+        return Addresses((bare,)) if dns.inet.is_address(bare) else Addresses(is_known=False)
     found: list[str] = []
     is_known = True
     try:
         asker = Asker(resolver=_quick(resolvers))
     except DnsError:
-        return ""
+        return Addresses(is_known=False)
     for kind in ("A", "AAAA"):
         try:
             found += sorted(record.to_text() for record in asker.records(name, kind))
         except DnsError:
             is_known = False
+            if not found:
+                break
+    return Addresses(tuple(found), is_known)
+
+
+def where(domain: str, resolvers: Sequence[str]) -> str:
+    """Say where a name leads now, IPv4 first, or that it does not; empty if nobody answers."""
     bare = domain.removeprefix("*.")
-    if found:
-        return f"{bare} leads to {', '.join(found)}"
-    return f"{bare} has no address" if is_known else ""
+    if dns.inet.is_address(bare):
+        return ""
+    one = addresses(domain, resolvers)
+    if one.found:
+        return f"{bare} leads to {', '.join(one.found)}"
+    return f"{bare} has no address" if one.is_known else ""
 
 
 def persist_record(

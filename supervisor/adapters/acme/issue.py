@@ -13,10 +13,12 @@ from acme import crypto_util, messages
 from cryptography import x509
 from josepy.json_util import field
 
+from supervisor.adapters.acme import persist
 from supervisor.adapters.acme.accounts import account_key, sign_in, thumbprint
 from supervisor.adapters.acme.chains import has_key, leads_to, read_chain
 from supervisor.adapters.acme.memory import Memory
 from supervisor.adapters.acme.network import Fields, Network, links
+from supervisor.adapters.acme.offers import opened
 from supervisor.adapters.acme.places import account_path
 from supervisor.adapters.acme.proofs import Proof, shown
 from supervisor.adapters.acme.refusals import (
@@ -29,12 +31,10 @@ from supervisor.adapters.acme.refusals import (
     of_order,
     refused,
     unlike,
-    wrong_clock,
 )
 from supervisor.adapters.acme.replies import (
     Authorization,
     ChallengeState,
-    Directory,
     Identifier,
     IssuerError,
     OrderState,
@@ -45,8 +45,8 @@ from supervisor.core.x509.pairs import facts_of, pair_problem
 from supervisor.kit.helper import serve
 from supervisor.kit.texts import one_line
 from supervisor.model.acme import FailureKind, Order, OrderAnswer, Pair
+from supervisor.model.certificate import Challenge
 
-_DAY = 86_400.0
 _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 5.0
 _MANY_ORDERS = 10
@@ -69,7 +69,7 @@ class _OthersOrder(Exception):
 def issue(order: Order) -> OrderAnswer:
     """Have it issued, or say why not."""
     try:
-        return OrderAnswer(pair=_Issue(order).run())
+        return OrderAnswer(pair=Issue(order).run())
     except Refused as error:
         return OrderAnswer(refusal=error.refusal)
     except IssuerError as error:
@@ -82,8 +82,10 @@ def issue(order: Order) -> OrderAnswer:
         return OrderAnswer(refusal=found.refusal)
 
 
-class _Issue:
+class Issue:
     """One order."""
+
+    memory_type: type[Memory] = Memory
 
     def __init__(self, order: Order) -> None:
         self.order = order
@@ -98,15 +100,11 @@ class _Issue:
         self.pauses = 0
 
     def run(self) -> Pair:
-        directory = self.directory = self.network.open()
-        if abs(self.network.ahead) > _DAY:
-            # What it issued now could not be used here.
-            raise wrong_clock(self.order.issuer.name, self.network.ahead)
-        self._check_profile(directory)
+        directory = self.directory = opened(self.network, self.order)
         account = sign_in(
             self.network, directory, self.order, self.path, key=self.key, was_there=self.was_there
         )
-        self.memory = Memory(self.order, self.network.kid)
+        self.memory = self.memory_type(self.order, self.network.kid)
         try:
             self.url, state = under_way(self.network, self.memory, account.orders)
             return self._gone_through(state or self._begun())
@@ -128,19 +126,6 @@ class _Issue:
             " certificate of another one, of the same names and another key",
             has_ended=True,
         )
-
-    def _check_profile(self, directory: Directory) -> None:
-        wanted, there = self.order.terms.profile, directory.meta.profiles
-        if wanted and wanted not in there:
-            has = ", ".join(one_line(one, 40) for one in [*there][:_MANY_ORDERS])
-            raise refused(
-                FailureKind.REFUSED,
-                f"cannot order a certificate for {names(self.order.terms.domains)} by"
-                f" {self.order.issuer.name}: the issuer has no profile “{one_line(wanted)}”",
-                f"set Profile= to one of these: {has}"
-                if has
-                else "leave Profile= out: it has none",
-            )
 
     def _begun(self) -> OrderState:
         self.memory.begin()
@@ -248,6 +233,8 @@ class _Issue:
             if not self._is_asked_for(found):
                 raise odd(self.order.issuer.name, f"it asks for {one_line(found.domain)}")
             challenge = self._chosen(found)
+            if challenge.type == Challenge.DNS_PERSIST:
+                persist.see(found.domain, challenge, self.network, self.directory, self.order)
             waiting.append((url, challenge))
             proofs.append(self._proof(found.identifier, challenge))
         if not waiting:

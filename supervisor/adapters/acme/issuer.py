@@ -19,6 +19,7 @@ from supervisor.model.acme import (
 )
 from supervisor.model.certificate import CertificateFacts, CertificateTerms, Challenge
 from supervisor.model.errors import Retry, Stalled
+from supervisor.model.rehearsal import Rehearsal, Rehearsed
 
 if TYPE_CHECKING:
     from supervisor.adapters.acme.renewal import Askers
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 _ISSUE = "supervisor.adapters.acme.issue"
 _STANDIN = "supervisor.adapters.acme.standin"
 _REVOKE = "supervisor.adapters.acme.revoke"
+_REHEARSE = "supervisor.adapters.acme.rehearse"
 _GRACE_SECONDS = 30.0
 """What the process has for its own end: it takes away what it put into DNS."""
 _STANDIN_SECONDS = 60.0
@@ -43,14 +45,9 @@ class AcmeCertificates(msgspec.Struct, kw_only=True):
 
     async def issue(self, order: Order) -> Pair | OrderRefusal:
         """Have one issued, if need be after others that listen at the same address."""
-        is_listening = order.challenge is not Challenge.DNS and not (
-            order.challenge is Challenge.HTTP and order.webroot
-        )
-        place = order.listen if is_listening else ""
-        lock = self._listening.setdefault(place, anyio.Lock()) if place else anyio.Lock()
         seconds = order.timeout_seconds + _GRACE_SECONDS
         about = ", ".join(order.terms.domains[:3])
-        async with lock:
+        async with self._alone(order):
             try:
                 answer = await ask(_ISSUE, order, OrderAnswer, timeout_seconds=seconds)
             except HelperError as error:
@@ -60,6 +57,32 @@ class AcmeCertificates(msgspec.Struct, kw_only=True):
         if answer.refusal is not None:
             return answer.refusal
         raise Retry(f"cannot have a certificate issued for {about}: it is not said why")
+
+    async def rehearse(self, asked: Rehearsal) -> Rehearsed:
+        """Try what an order would come to, unless another one listens at the same address."""
+        order, alone = asked.order, self._alone(asked.order)
+        about = ", ".join(order.terms.domains[:3])
+        if alone.locked():
+            raise Retry(
+                f"cannot try {about}: an order that is under way listens at {order.listen}",
+                "podvisor certs says which; try again when it has ended",
+            )
+        async with alone:
+            try:
+                return await ask(
+                    _REHEARSE,
+                    asked,
+                    Rehearsed,
+                    # What is shown is looked at from here first, name by name.
+                    timeout_seconds=2 * order.timeout_seconds + _GRACE_SECONDS,
+                    grace_seconds=_GRACE_SECONDS,
+                )
+            except HelperError as error:
+                raise Retry(f"cannot try {about}: {error}") from error
+
+    def _alone(self, order: Order) -> anyio.Lock:
+        place = order.listen
+        return self._listening.setdefault(place, anyio.Lock()) if place else anyio.Lock()
 
     async def standin(self, terms: CertificateTerms) -> Pair:
         """Make a self-signed one."""

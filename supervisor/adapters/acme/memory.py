@@ -84,3 +84,19 @@ class Memory:
 
     def _write(self, what: Remembered) -> None:
         write_whole(self._file, msgspec.json.encode(what))
+
+
+class Unwritten(Memory):
+    """Of an order of which nothing is to stay."""
+
+    def recall(self) -> Remembered | None:
+        return None
+
+    def forget(self) -> None:
+        """There is nothing."""
+
+    def begin(self) -> None:
+        self.key = key_pem(new_key(self._order.terms.key_type))
+
+    def _write(self, what: Remembered) -> None:
+        """Nobody asks for it."""

@@ -24,7 +24,7 @@ from supervisor.model.acme import FailureKind, Order
 from supervisor.model.certificate import Challenge
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,256}")
-_PLACE = "/.well-known/acme-challenge/"
+PLACE = "/.well-known/acme-challenge/"
 _CONNECTION_SECONDS = 10.0
 _MANY_CONNECTIONS = 64
 _ROOTS_PORTS = 1_024
@@ -45,7 +45,8 @@ class Proof(NamedTuple):
 def shown(proofs: Sequence[Proof], order: Order, *, timeout_seconds: float) -> Iterator[int]:
     """Show these in the way that the order says; gives the port if there is one. Raises Refused."""
     for proof in proofs:
-        if not _TOKEN.fullmatch(proof.token):
+        is_shown = order.challenge is not Challenge.DNS_PERSIST
+        if is_shown and not _TOKEN.fullmatch(proof.token):
             raise odd(order.issuer.name, f"its token for {proof.domain} is none")
     port = 0
     with contextlib.ExitStack() as stack:
@@ -63,6 +64,8 @@ def shown(proofs: Sequence[Proof], order: Order, *, timeout_seconds: float) -> I
                 port = stack.enter_context(_listening(TlsServer(texts), order))
             case Challenge.DNS:
                 stack.enter_context(_records(proofs, order, timeout_seconds))
+            case Challenge.DNS_PERSIST:
+                pass  # people write it, and it stays
         yield port
 
 
@@ -118,7 +121,7 @@ class _HttpHandler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:  # it is called so
         path = self.path.partition("?")[0]
-        text = self.server.texts.get(path.removeprefix(_PLACE)) if _PLACE in path else None
+        text = self.server.texts.get(path.removeprefix(PLACE)) if PLACE in path else None
         body = b"" if text is None else text.encode()
         self.send_response(HTTPStatus.NOT_FOUND if text is None else HTTPStatus.OK)
         self.send_header("Content-Type", "application/octet-stream")
@@ -189,7 +192,7 @@ def _no_port(error: Exception, order: Order) -> Refused:
 @contextlib.contextmanager
 def _files(proofs: Sequence[Proof], order: Order) -> Iterator[None]:
     """Put them into the folder that a web server shows, for whoever that runs as to read."""
-    folder = Path(order.webroot).joinpath(*_PLACE.strip("/").split("/"))
+    folder = Path(order.webroot).joinpath(*PLACE.strip("/").split("/"))
     with contextlib.ExitStack() as made:
         try:
             for place in (folder.parent, folder):
@@ -232,7 +235,7 @@ def _records(proofs: Sequence[Proof], order: Order, timeout_seconds: float) -> I
     # It loads a library that no other challenge needs.
     from supervisor.adapters.acme import dns  # noqa: PLC0415
 
-    records = [(f"_acme-challenge.{one.domain}", _digest(one.authorization)) for one in proofs]
+    records = [(f"_acme-challenge.{one.domain}", digest_of(one.authorization)) for one in proofs]
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(
@@ -250,7 +253,7 @@ def _records(proofs: Sequence[Proof], order: Order, timeout_seconds: float) -> I
         yield
 
 
-def _digest(authorization: str) -> str:
+def digest_of(authorization: str) -> str:
     """Return what the record says (RFC 8555, section 8.4)."""
     import base64  # noqa: PLC0415
     import hashlib  # noqa: PLC0415

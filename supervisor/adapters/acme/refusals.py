@@ -212,13 +212,9 @@ def of_challenge(problem: Problem, order: Order, domain: str, meta: Meta) -> Ref
     message = f"{order.issuer.name} could not verify {domain} by {order.challenge}: {said}"
     hint = _HINTS.get(word, "")
     if word == "caa":
-        identity = next(iter(meta.caa_identities), "the issuer's name")
-        hint = (
-            f"a CAA record of {bare}, or of a domain above it, forbids it:"
-            f' add one with 0 issue "{one_line(identity)}"'
-        )
+        hint = caa_hint(bare, meta)
     elif not hint:
-        hint = _challenge_hint(word, order, bare)
+        hint = challenge_hint(word, order, bare)
     if seen := _seen_in_dns(word, order, domain, meta):
         hint = f"{hint}; seen from here, {seen}"
     return refused(kind, message, hint, has_ended=True)
@@ -233,7 +229,7 @@ def _seen_in_dns(word: str, order: Order, domain: str, meta: Meta) -> str:
         return dns_look.caa_problem(
             domain, meta.caa_identities, order.resolvers, challenge=order.challenge
         )
-    if order.challenge is Challenge.DNS or word not in {"connection", "dns", "unauthorized"}:
+    if order.challenge.is_of_dns or word not in {"connection", "dns", "unauthorized"}:
         return ""
     return dns_look.where(domain, order.resolvers)
 
@@ -257,7 +253,19 @@ def names(domains: Sequence[str]) -> str:
     return first if len(domains) <= _MANY else f"{first} and {len(domains) - _MANY} more"
 
 
-def _challenge_hint(word: str, order: Order, domain: str) -> str:
+def caa_hint(domain: str, meta: Meta) -> str:
+    """Say what has to stand in DNS for the issuer to be allowed."""
+    identity = next(iter(meta.caa_identities), "the issuer's name")
+    return (
+        f"a CAA record of {domain}, or of a domain above it, forbids it:"
+        f' add one with 0 issue "{one_line(identity)}"'
+    )
+
+
+def challenge_hint(word: str, order: Order, domain: str) -> str:
+    """Say what a person can do where an issuer saw something else than it should."""
+    if order.challenge is Challenge.DNS_PERSIST:
+        return f"dig TXT _validation-persist.{domain} must show the record, from everywhere"
     if order.challenge is Challenge.DNS:
         return (
             f"dig TXT _acme-challenge.{domain} must show, from everywhere, what was put there"

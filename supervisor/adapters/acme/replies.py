@@ -113,6 +113,8 @@ class ChallengeState(msgspec.Struct, frozen=True):
     status: str = "pending"
     token: str = ""
     error: Problem | None = None
+    issuer_domain_names: tuple[str, ...] = msgspec.field(default=(), name="issuer-domain-names")
+    """dns-persist-01: what the issuer is called in the record."""
 
 
 class Authorization(msgspec.Struct, frozen=True):

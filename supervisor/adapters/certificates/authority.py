@@ -29,21 +29,41 @@ class InternalAuthority:
 
     async def issue(self, terms: CertificateTerms, *, key: str = "") -> Pair:
         """Have one made; the authority is made too if there is none yet."""
+        signed = await self._ask(self._asked(terms, key=key))
+        if signed.pair is None:
+            raise Retry("podvisor's own authority gave no answer")
+        return signed.pair
+
+    async def may_sign(self, terms: CertificateTerms) -> None:
+        """See whether it would sign one; nothing is made."""
+        await self._ask(self._asked(terms, is_rehearsal=True))
+
+    def _asked(
+        self, terms: CertificateTerms, *, key: str = "", is_rehearsal: bool = False
+    ) -> Asked:
+        return Asked(
+            folder=str(self._folder),
+            host=socket.gethostname(),
+            terms=terms,
+            key=key,
+            is_rehearsal=is_rehearsal,
+        )
+
+    async def _ask(self, asked: Asked) -> Signed:
         from supervisor.kit.helper import HelperError, ask  # noqa: PLC0415
 
-        asked = Asked(folder=str(self._folder), host=socket.gethostname(), terms=terms, key=key)
         try:
             async with self._one_at_a_time:
                 signed = await ask(_PROCESS, asked, Signed, timeout_seconds=_SECONDS)
         except HelperError as error:
             raise Retry(f"podvisor's own authority gave no answer: {error}") from error
-        if signed.pair:
-            return signed.pair
         if signed.not_allowed:
             raise NotAllowed(signed.problem, hint=signed.hint)
         if signed.hint:
             raise Stalled(signed.problem, hint=signed.hint)
-        raise Retry(signed.problem)
+        if signed.problem:
+            raise Retry(signed.problem)
+        return signed
 
     async def root(self) -> str:
         """Return the authority's own certificate in PEM. Raises Stalled if there is none yet."""

@@ -54,6 +54,9 @@ class _Authority(NamedTuple):
 def sign(asked: Asked) -> Signed:
     """Make a certificate."""
     try:
+        if asked.is_rehearsal:
+            _may_sign(asked)
+            return Signed()
         return Signed(pair=_sign(asked))
     except Failure as error:
         return Signed(
@@ -64,11 +67,11 @@ def sign(asked: Asked) -> Signed:
 def _sign(asked: Asked) -> Pair:
     """Raises Retry or Stalled."""
     folder = Path(asked.folder)
-    if not folder.exists():
-        _refuse_others(asked.terms, [*DOMAINS, *_own_name(asked.host)], NETWORKS)
+    authority = _may_sign(asked)
+    if authority is None:
         _make(folder, asked.host)
-    authority = _read(folder)
-    _refuse_others(asked.terms, *_permitted(authority.root))
+        authority = _read(folder)
+        _refuse_others(asked.terms, *_permitted(authority.root))
     try:
         key = read_key(asked.key) if asked.key else new_key(asked.terms.key_type)
     except ValueError as error:
@@ -82,6 +85,17 @@ def _sign(asked: Asked) -> Pair:
     if problem:
         raise _damaged(folder, f"what it signs is of no use: {problem}")
     return pair
+
+
+def _may_sign(asked: Asked) -> _Authority | None:
+    """Return the authority, if there is one yet. Raises Stalled if it may not sign that."""
+    folder = Path(asked.folder)
+    if not folder.exists():
+        _refuse_others(asked.terms, [*DOMAINS, *_own_name(asked.host)], NETWORKS)
+        return None
+    authority = _read(folder)
+    _refuse_others(asked.terms, *_permitted(authority.root))
+    return authority
 
 
 def _refuse_others(terms: CertificateTerms, domains: list[str], networks: Sequence[str]) -> None:

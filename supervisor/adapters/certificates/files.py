@@ -134,6 +134,10 @@ class CertificateStore:
             raise Stalled(f"{why}: {given.problem}", hint=given.hint)
         raise Retry(f"{why}: {given.problem}")
 
+    async def check(self, certificate: DesiredCertificate) -> None:
+        """See whether it could be installed; nothing is changed."""
+        await self._aside(self._place_of(certificate.name, certificate.directory).check)
+
     async def is_installed(self, certificate: DesiredCertificate, issued: Issued) -> bool:
         """Whether what stands there is that, with its mode and owner, and nothing is missing."""
         place = self._place_of(certificate.name, certificate.directory)

@@ -93,6 +93,21 @@ class Place:
         with told(self.doing), self._opened() as place:
             _sweep(place, {self._target(place)})
 
+    def check(self) -> None:
+        """See whether it could be installed; nothing is changed. Raises Retry or Stalled."""
+        with told(self.doing):
+            there = self.folder
+            while not os.path.lexists(there):
+                there = os.path.dirname(there)  # noqa: PTH120
+            try:
+                with self._opened(there) as place:
+                    if there == self.folder:
+                        self._refuse_others(place)
+                    if not os.access(f"/proc/self/fd/{place}", os.W_OK | os.X_OK):
+                        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), there)
+            except NotADirectoryError as error:
+                raise self._no_folder(there) from error
+
     def holds(self, digest: str, *, mode: int, owner: Owner | None = None) -> bool:
         """Whether that is what stands there, all of it, as it should be. Raises Retry."""
         with told(f"read certificate {self.name} in {self.folder}"):
@@ -173,8 +188,8 @@ class Place:
         return Stalled(f"cannot {self.doing}: {there} is no folder", hint=hint)
 
     @contextmanager
-    def _opened(self) -> Iterator[int]:
-        place = os.open(self.folder, _FOLDER)
+    def _opened(self, folder: str = "") -> Iterator[int]:
+        place = os.open(folder or self.folder, _FOLDER)
         try:
             yield place
         finally:

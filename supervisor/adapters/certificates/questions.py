@@ -19,6 +19,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     terms: CertificateTerms
     key: str
     """PEM of the one to use; empty is a new one."""
+    is_rehearsal: bool = False
+    """Whether it is only asked if that may be: then nothing is made, and no pair comes back."""
 
 
 class Signed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

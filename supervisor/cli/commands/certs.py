@@ -10,7 +10,7 @@ from supervisor.cli import codes
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, Refused, ask
 from supervisor.cli.fast.follow import told
-from supervisor.cli.show import certificate_view, screen
+from supervisor.cli.show import certificate_view, rehearsal_view, screen
 from supervisor.kit.texts import meant
 
 _NOT_WELL = "one is missing, has expired, cannot be renewed, or is not served"
@@ -168,6 +168,38 @@ def import_(
     else:
         import_view.show(report)
     return codes.NOT_WELL if any(one.is_fault for one in report.notes) else codes.OK
+
+
+@command.command(
+    short_help="Try what an order would come to, without any effect.",
+    epilog=codes.epilog(
+        codes.NOT_WELL,
+        codes.NOT_RUNNING,
+        c0="nothing is wrong",
+        c1="no app asks for it, it is being ordered just now, or there is no such issuer",
+        c3="something is wrong: what, and what to do, is said",
+    ),
+)
+@click.argument("name")
+@click.option("--issuer", default="", help="Try the order at this issuer of the settings.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/rehearsal.py).")
+def test(name: str, issuer: str, as_json: bool) -> int:
+    """Look at all that a certificate needs, and try an order where it costs nothing.
+
+    DNS, CAA, the port or the zone, who answers for each name, the issuer, the folder, those who
+    use it, the servers of Check=. An order is made at letsencrypt-staging for letsencrypt, and at
+    what `staging` of the settings names for others; what that issues is thrown away. Nothing is
+    installed or kept, and nothing counts against the issuer's limits.
+    """
+    screen.progress("Trying it; this may take minutes …")
+    body = ask("/v1/certificates/test", body={"name": name, "issuer": issuer})
+    report = json.loads(body)
+    if as_json:
+        screen.write_json(report)
+    else:
+        rehearsal_view.show(report)
+    wrong = any(one.get("state") == "wrong" for one in report["checks"])
+    return codes.NOT_WELL if wrong else codes.OK
 
 
 @command.command(

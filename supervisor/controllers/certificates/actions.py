@@ -6,6 +6,7 @@ from supervisor.controllers.certificates.asked import AskedCertificates
 from supervisor.controllers.certificates.importing import Importing
 from supervisor.controllers.certificates.memory import CertificateMemory
 from supervisor.controllers.certificates.orders import Orders
+from supervisor.controllers.certificates.rehearsing import Rehearsals
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import CertificateFiles, Issuer
 from supervisor.core.certificates import records
@@ -25,6 +26,7 @@ class CertificateActions(msgspec.Struct, frozen=True, kw_only=True):
     files: CertificateFiles
     importing: Importing
     queue: WorkQueue
+    rehearsals: Rehearsals
 
     def renew(self, name: str, *, at_once: bool) -> str:
         """Have another one ordered; `at_once` also before the next try is due.

@@ -26,6 +26,7 @@ from supervisor.model.certificate import (
     Issued,
 )
 from supervisor.model.errors import Failure, NotAllowed, Retry
+from supervisor.model.rehearsal import Rehearsal, Rehearsed
 
 _AT_ONCE = 2
 """Certificates that are issued at the same time: each takes a process."""
@@ -63,6 +64,15 @@ class Issuing(msgspec.Struct, kw_only=True):
             if not is_wanted():
                 return None
             return await self._made(certificate, step)
+
+    def is_at_work(self, terms: CertificateTerms) -> bool:
+        """Whether one for any of these names is being issued, or tried."""
+        return any(held & proven(terms.domains) for held in self._at_work_for.values())
+
+    async def rehearse(self, asked: Rehearsal) -> Rehearsed:
+        """Try what an order would come to; one for these names waits meanwhile. Raises Retry."""
+        async with self._alone(asked.order.terms):
+            return await self.issuer.rehearse(asked)
 
     @asynccontextmanager
     async def _alone(self, terms: CertificateTerms) -> AsyncIterator[None]:

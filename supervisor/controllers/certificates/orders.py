@@ -10,9 +10,10 @@ import msgspec
 
 from supervisor.controllers.ports import Aside, OrderFolders, Secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.core.certificates.limits import limits_of
 from supervisor.model.acme import AcmeIssuer, Order, ZoneAccess
 from supervisor.model.certificate import CertificateTerms, Challenge, DesiredCertificate
-from supervisor.model.certificate_settings import IssuerSettings, ZoneSettings
+from supervisor.model.certificate_settings import STAGING, IssuerSettings, ZoneSettings
 from supervisor.model.errors import Failure, NotAllowed, Stalled
 
 _IN_A_THREAD = 1_000
@@ -57,11 +58,37 @@ class Orders(msgspec.Struct, frozen=True, kw_only=True):
         name, settings = terms.issuer, self.settings.now.certificates
         one = settings.issuer_of(name)
         if one is None or not one.directory:
-            raise NotAllowed(
-                f"cannot ask the issuer {name}: the settings describe none of this name",
-                hint=f"[certificates.issuers.{name}] with `directory`; or Issuer= one of"
-                f" {', '.join(settings.known_issuers)}",
+            raise self._unknown(name)
+        return await self._described(name, one)
+
+    async def staging(self, terms: CertificateTerms, name: str = "") -> AcmeIssuer | None:
+        """Return the issuer at which an order by these terms is tried, or the one of a name.
+
+        None where there is none. Raises Retry or Stalled.
+        """
+        settings = self.settings.now.certificates
+        if not name:
+            found = settings.staging_of(terms.issuer)
+            return await self._described(*found) if found else None
+        one = settings.issuer_of(name)
+        if one is None or not one.directory:
+            raise self._unknown(name)
+        if limits_of(name, one.directory).certificates:
+            raise Stalled(
+                f"cannot try an order at {name}: what it issues counts against its limits",
+                hint=f"leave --issuer out: {STAGING} is for that",
             )
+        return await self._described(name, one)
+
+    def _unknown(self, name: str) -> NotAllowed:
+        known = self.settings.now.certificates.known_issuers
+        return NotAllowed(
+            f"cannot ask the issuer {name}: the settings describe none of this name",
+            hint=f"[certificates.issuers.{name}] with `directory`; or Issuer= one of"
+            f" {', '.join(known)}",
+        )
+
+    async def _described(self, name: str, one: IssuerSettings) -> AcmeIssuer:
         return AcmeIssuer(
             name=name,
             directory=one.directory,

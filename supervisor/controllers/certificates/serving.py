@@ -20,20 +20,29 @@ async def look(
     tls: TlsLook, certificate: DesiredCertificate, record: CertificateRecord
 ) -> ServedLook:
     """Look whether the servers of `Check=` serve the current one."""
-    current, former = record.current, record.previous
-    if current is None:
+    if record.current is None:
         return ServedLook("there is none")
     for url in certificate.check:
-        try:
-            served = await tls.served(url, asked_for(url, certificate.terms.domains))
-        except Failure as failure:
-            return ServedLook(str(failure), is_answered=False)
-        if served != current.facts.fingerprint:
-            is_former = former is not None and served == former.facts.fingerprint
-            what = "the former certificate" if is_former else "another certificate"
-            still = " still" if former is not None else ""
-            return ServedLook(f"{url} serves {what}{still}")
+        if (found := await look_at(tls, url, certificate, record)).unserved:
+            return found
     return ServedLook()
+
+
+async def look_at(
+    tls: TlsLook, url: str, certificate: DesiredCertificate, record: CertificateRecord
+) -> ServedLook:
+    """Look at one of them."""
+    current, former = record.current, record.previous
+    try:
+        served = await tls.served(url, asked_for(url, certificate.terms.domains))
+    except Failure as failure:
+        return ServedLook(str(failure), is_answered=False)
+    if current is not None and served == current.facts.fingerprint:
+        return ServedLook()
+    is_former = former is not None and served == former.facts.fingerprint
+    what = "the former certificate" if is_former else "another certificate"
+    still = " still" if former is not None else ""
+    return ServedLook(f"{url} serves {what}{still}")
 
 
 def asked_for(url: str, domains: tuple[str, ...]) -> str:

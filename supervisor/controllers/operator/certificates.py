@@ -15,6 +15,7 @@ from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.certificate import CertificateRecord, Stage
 from supervisor.model.certificate_status import CertificateList, RenewRequest, RevokeRequest
 from supervisor.model.events import Event, EventKind
+from supervisor.model.rehearsal import RehearsalReport, RehearsalRequest
 
 if TYPE_CHECKING:
     from supervisor.controllers.certificates.actions import CertificateActions
@@ -62,6 +63,10 @@ class CertificateService(msgspec.Struct, frozen=True, kw_only=True):
             for name in await self.actions().take_imported():
                 await self._bring_on(name)
         return await self.list()
+
+    async def rehearse(self, request: RehearsalRequest) -> RehearsalReport:
+        """Try what an order would come to. Raises Retry or Stalled; see `Rehearsals`."""
+        return await self.actions().rehearsals.rehearse(request)
 
     def is_told(self, event: Event, name: str) -> bool:
         """Whether who orders one hears of this: not of what becomes of others meanwhile."""

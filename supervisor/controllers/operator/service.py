@@ -31,6 +31,7 @@ from supervisor.model.image_status import (
     UpdateRequest,
 )
 from supervisor.model.plan import Plan
+from supervisor.model.rehearsal import RehearsalReport, RehearsalRequest
 from supervisor.model.secret import SecretList
 from supervisor.model.status import (
     AppStatus,
@@ -226,6 +227,10 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     async def rotate(self, name: str) -> SyncReply:
         """Give a generated secret another value; see `SecretService`."""
         return await self.secret_service.rotate(name)
+
+    async def test_certificate(self, request: RehearsalRequest) -> RehearsalReport:
+        """Try what an order would come to, without any effect; see `CertificateService`."""
+        return await self.certificate_service.rehearse(request)
 
     async def certificates(self) -> CertificateList:
         """How all certificates stand; see `CertificateService`."""

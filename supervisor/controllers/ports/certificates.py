@@ -14,6 +14,7 @@ from supervisor.model.certificate import (
     Issued,
 )
 from supervisor.model.imported import Imported
+from supervisor.model.rehearsal import Rehearsal, Rehearsed
 
 
 class OrderFolders(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +32,12 @@ class Issuer(Protocol):
         """Have one issued; an order that was cut short before goes on.
 
         Raises Retry where not even that could be said.
+        """
+
+    async def rehearse(self, asked: Rehearsal) -> Rehearsed:
+        """Try what an order would come to; nothing of it stays, also where this is cut short.
+
+        Raises Retry while an order listens at the same address.
         """
 
     async def standin(self, terms: CertificateTerms) -> Pair:
@@ -55,6 +62,9 @@ class Authority(Protocol):
         `key` is the PEM of the one to use. Raises Retry or Stalled.
         """
 
+    async def may_sign(self, terms: CertificateTerms) -> None:
+        """See whether it would sign one, without doing so. Raises Retry or Stalled."""
+
     async def root(self) -> str:
         """Return the authority's own certificate in PEM. Raises Stalled if there is none yet."""
 
@@ -76,6 +86,9 @@ class CertificateFiles(Protocol):
 
     async def install(self, certificate: DesiredCertificate, pair: Pair) -> str:
         """Install it whole, or not at all; returns the absolute path of the folder."""
+
+    async def check(self, certificate: DesiredCertificate) -> None:
+        """See whether it could be installed; nothing is changed."""
 
     async def is_installed(self, certificate: DesiredCertificate, issued: Issued) -> bool:
         """Whether what stands there is that, with its mode and owner, and nothing is missing."""

@@ -9,7 +9,7 @@ from supervisor.core.files.domains import WILDCARD, is_address, parse_domain
 from supervisor.core.files.unitfile import Refused
 from supervisor.kit import texts
 from supervisor.model.certificate import INTERNAL
-from supervisor.model.certificate_settings import DIRECTORIES, HOOK, LETS_ENCRYPT, RFC2136
+from supervisor.model.certificate_settings import DIRECTORIES, HOOK, LETS_ENCRYPT, RFC2136, STAGING
 
 _RFC2136_ONLY = ("server", "key_name", "key_algorithm")
 
@@ -29,6 +29,7 @@ def certificate_problems(
         for name, table in issuers.items():
             if isinstance(table, dict):
                 yield from _issuer_problems((*place, "issuers", name), table, wrong)
+                yield from _staging_problems((*place, "issuers", name), table, known, wrong)
     for name, table in zones.items() if isinstance(zones, dict) else ():
         if isinstance(table, dict):
             yield from _zone_name_problems((*place, "zones", name))
@@ -53,6 +54,22 @@ def _issuer_problems(
         if table.get(word) and not table.get(other) and (*key, other) not in wrong:
             hint = "the issuer gives out both together"
             yield Problem((*key, word), f"“{word}” needs “{other}”", hint)
+
+
+def _staging_problems(
+    key: Path, table: Mapping[str, Any], known: Collection[str], wrong: Collection[Path]
+) -> Iterator[Problem]:
+    staging, at = table.get("staging"), (*key, "staging")
+    if not staging or not isinstance(staging, str) or at in wrong:
+        return
+    if "://" in staging:
+        return
+    if staging == LETS_ENCRYPT:
+        hint = f"“{STAGING}” is for that"
+        yield Problem(at, f"orders that are tried at {staging} count against its limits", hint)
+    elif staging not in known or staging == INTERNAL:
+        hint = texts.meant(staging, [one for one in known if one != INTERNAL])
+        yield Problem(at, f"there is no issuer {shown_text(staging)}", hint)
 
 
 def _zone_name_problems(key: Path) -> Iterator[Problem]:

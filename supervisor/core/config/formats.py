@@ -205,6 +205,12 @@ def _url(key: Path, text: str, *, encrypted: bool = False) -> Iterator[Problem]:
         yield Problem(key, message, "write https://…")
 
 
+def _staging(key: Path, text: str) -> Iterator[Problem]:
+    """Take an issuer's name as well: whether there is one of it, only all of them can say."""
+    if "://" in text:
+        yield from _url(key, text, encrypted=True)
+
+
 def _calendar(key: Path, text: str) -> Iterator[Problem]:
     from supervisor.core.images.calendar import parse_window  # noqa: PLC0415
 
@@ -234,4 +240,5 @@ FORMATS: dict[str, _Check] = {
     "url": _url,
     "calendar": _calendar,
     "issuer": partial(_url, encrypted=True),
+    "staging": _staging,
 }

@@ -219,12 +219,12 @@ class _Reading:
     def _judge_challenge(self, challenge: Challenge) -> None:
         at = self._one.last("Challenge")
         for entry, domain in self._said.items():
-            if domain.startswith(WILDCARD) and challenge is not Challenge.DNS:
+            if domain.startswith(WILDCARD) and not challenge.is_of_dns:
                 message = f"{domain} cannot be proven by {challenge}"
                 self._refuse(
                     message, "only dns-01 proves a wildcard: Challenge=dns-01", at or entry
                 )
-            elif is_address(domain) and challenge is Challenge.DNS:
+            elif is_address(domain) and challenge.is_of_dns:
                 message = f"the address {domain} cannot be proven by {challenge}"
                 hint = "write http-01 or tls-alpn-01; for names beside it, a file of their own"
                 self._refuse(message, hint, at or entry)

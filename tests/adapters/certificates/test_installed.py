@@ -11,7 +11,7 @@ import pytest
 from supervisor.adapters.certificates import texts
 from supervisor.adapters.certificates.installed import Place
 from supervisor.model.certificate import FILES
-from supervisor.model.errors import Stalled
+from supervisor.model.errors import Failure, Stalled
 from tests.fakes.certificates import make_pair
 
 NAMES = ("web.example.org",)
@@ -303,3 +303,32 @@ def test_readers_always_see_a_whole_one(place: Place, folder: Path) -> None:
         reader.join()
     assert seen <= {FIRST.key + FIRST.chain, SECOND.key + SECOND.chain}
     assert seen
+
+
+def test_a_look_says_what_an_installation_would(place: Place, folder: Path) -> None:
+    place.check()
+    assert not folder.parent.exists()
+    folder.mkdir(parents=True)
+    (folder / "privkey.pem").write_text("mine")
+    for work in (place.check, lambda: place.install(FIRST, V1, mode=0o600)):
+        with pytest.raises(Stalled, match=r"privkey\.pem is in the way"):
+            work()
+    (folder / "privkey.pem").unlink()
+    place.check()
+    folder.rmdir()
+    folder.symlink_to(folder.parent)
+    with pytest.raises(Stalled, match="that is a link"):
+        place.check()
+    folder.unlink()
+    folder.parent.rmdir()
+    folder.parent.write_text("no folder")
+    with pytest.raises(Stalled, match="is no folder"):
+        place.check()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_look_says_that_a_folder_cannot_be_written(place: Place, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    folder.chmod(0o500)
+    with pytest.raises(Failure, match="Permission denied"):
+        place.check()

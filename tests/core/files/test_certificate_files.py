@@ -117,6 +117,7 @@ def test_the_last_of_several_counts_and_an_empty_one_takes_it_back() -> None:
     "text",
     [
         "[Certificate]\nDomain=*.example.org\nChallenge=dns-01",
+        "[Certificate]\nDomain=*.example.org\nChallenge=dns-persist-01",
         "[Certificate]\nDomain=example.org\nDomain=*.example.org\nChallenge=dns-01",
         INTERNAL + "Domain=*.home.arpa\nDomain=nas.lan\nDomain=192.168.1.2",
         INTERNAL + names(300).replace("example.org", "lan"),
@@ -154,6 +155,12 @@ def test_takes_these(text: str) -> None:
         ("[Certificate]\nDomain=a.*.org", 2, "is no wildcard", "*.example.org"),
         ("[Certificate]\nDomain=192.0.2.1", 2, "has no addresses in the profile classic", "shortl"),
         ("[Certificate]\nProfile=tlsserver\nDomain=::1", 3, "no addresses in the profile tls", ""),
+        (
+            SHORT + "Domain=::1\nChallenge=dns-persist-01",
+            4,
+            "be proven by dns-persist-01",
+            "http-01",
+        ),
         (SHORT + "Domain=::1\nChallenge=dns-01", 4, "cannot be proven by dns-01", "http-01 or"),
         ("[Certificate]\n" + names(101), 2, "101 names are too many", "100: make two files"),
         (SHORT + names(26), 2, "26 names are too many for the profile", "Profile=classic"),
