@@ -14,14 +14,14 @@ from supervisor.cli.guard import HadEnough, guarded
 from supervisor.cli.show import screen
 
 COMMANDS = (
-    *("run", "init", "setup", "check", "plan", "diff", "sync", "status", "events"),
+    *("run", "init", "setup", "check", "plan", "diff", "sync", "status", "events", "logs"),
     *("history", "rollback", "restore", "scale", "suspend", "resume"),
     *("images", "update", "pin", "unpin", "retry", "trust"),
     *("reload", "secret", "certs", "webhook", "web", "metrics", "doctor", "bench"),
 )
 """In the order in which a newcomer meets them, the daemon apart."""
 _ASK_THE_DAEMON = (
-    *("plan", "diff", "sync", "status", "events"),
+    *("plan", "diff", "sync", "status", "events", "logs"),
     *("history", "rollback", "restore", "scale", "suspend", "resume", "reload", "webhook"),
     *("images", "update", "pin", "unpin", "retry", "trust"),
 )

@@ -1,0 +1,72 @@
+"""The lines of units in the user's journal, by journalctl."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from supervisor.cli.daemon.client import Refused
+
+_FIELDS = ("MESSAGE", "PODMAN_EVENT", "_SYSTEMD_USER_UNIT", "USER_UNIT", "SYSLOG_IDENTIFIER")
+
+
+class Line(NamedTuple):
+    """One line that a unit's programs wrote, or systemd of it."""
+
+    time: float
+    """Seconds since 1970."""
+    unit: str
+    by: str
+    """Who wrote it, as the journal has it."""
+    text: str
+
+
+def unit_lines(
+    units: Sequence[str], *, newest: int = 0, since: float = 0.0, follow: bool = False
+) -> Iterator[Line]:
+    """Yield lines of these units, oldest first; with `follow`, also those to come.
+
+    The `newest` so many entries (0 is all) since a moment (0 is ever). Raises Refused where there
+    is no journal to be read.
+    """
+    words = ["journalctl", "--user", "--quiet", "--no-pager", "--all", "--output=json"]
+    words += [f"--output-fields={','.join(_FIELDS)}", f"--lines={newest or 'all'}"]
+    words += [f"--unit={unit}" for unit in units]
+    if since:
+        words.append(f"--since=@{since:.6f}")
+    if follow:
+        words.append("--follow")
+    try:
+        process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    except OSError as error:
+        raise Refused(f"cannot run journalctl: {error.strerror}") from error
+    with process:
+        try:
+            yield from (line for entry in process.stdout or () for line in _lines(entry))
+            said = (process.stderr.read() if process.stderr else b"").decode(errors="replace")
+        finally:
+            process.terminate()
+    if process.returncode > 0:
+        raise Refused(
+            f"cannot read the journal of this user: {said.strip() or process.returncode}",
+            hint="podvisor doctor says what is missing",
+        )
+
+
+def _lines(entry: bytes) -> Iterator[Line]:
+    """Part an entry into lines; one that makes no sense has none."""
+    try:
+        fields = json.loads(entry)
+        if "PODMAN_EVENT" in fields:
+            return  # Podman's own log of what happens to its objects, under the unit's name
+        message = fields["MESSAGE"]
+        if isinstance(message, list):  # so it writes what is not UTF-8
+            message = bytes(message).decode(errors="replace")
+        unit = str(fields.get("USER_UNIT") or fields.get("_SYSTEMD_USER_UNIT", ""))
+        by = str(fields.get("SYSLOG_IDENTIFIER", ""))
+        moment = int(fields["__REALTIME_TIMESTAMP"]) / 1_000_000
+        texts = message.splitlines()
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return
+    for text in texts:
+        yield Line(moment, unit, by, text)

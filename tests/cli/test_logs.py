@@ -1,0 +1,130 @@
+"""`logs`, at a journal and a daemon that answer what they are told to."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from supervisor.cli import codes
+from supervisor.model.events import Event, EventKind
+from supervisor.model.status import AppState, AppStatus, Status, UnitStatus
+
+Podvisor = Callable[..., Any]
+
+
+def entry(seconds: float, message: object, *, unit: str = "web.service", **more: object) -> str:
+    """As `journalctl --output=json` writes one."""
+    fields = {"__REALTIME_TIMESTAMP": str(int(seconds * 1_000_000)), "MESSAGE": message}
+    return json.dumps({**fields, "_SYSTEMD_USER_UNIT": unit, "SYSLOG_IDENTIFIER": "web", **more})
+
+
+@pytest.fixture
+def journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Have journalctl say these entries; returns where it notes how it was called."""
+
+    def say(*entries: str, code: int = 0, error: str = "") -> Path:
+        (tmp_path / "entries").write_text("".join(f"{one}\n" for one in entries))
+        program = tmp_path / "bin/journalctl"
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(
+            f'#!/bin/sh\nprintf "%s\\n" "$*" >>{tmp_path}/called\n'
+            f"cat {tmp_path}/entries\necho '{error}' >&2\nexit {code}\n"
+        )
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
+        return tmp_path / "called"
+
+    return say
+
+
+@pytest.fixture
+def telling(daemon: Any) -> Any:
+    units = tuple(
+        UnitStatus(name=name, active="active", sub="running")
+        for name in ("web.service", "db.service")
+    )
+    web = AppStatus(name="web", source="", state=AppState.READY, units=units)
+    status = Status(running=True, version="1", apps=(web,))
+    daemon.answer("/v1/status", msgspec.to_builtins(status))
+    restarted = Event(id=1, time=2.0, kind=EventKind.STEP, step="restart", unit="web.service")
+    daemon.answer("/v1/events", msgspec.to_builtins(restarted))
+    return daemon
+
+
+@pytest.mark.usefixtures("telling")
+class TestLines:
+    def test_what_podvisor_did_stands_between_them(
+        self, podvisor: Podvisor, journal: Callable[..., Path]
+    ) -> None:
+        called = journal(entry(1.0, "before"), entry(3.0, "after\nand more", unit="db.service"))
+        said = podvisor("logs", "web")
+        assert said.code == codes.OK
+        texts = [line.split(maxsplit=2)[2] for line in said.out.splitlines()]
+        assert texts[0] == "web  before"
+        assert texts[1].startswith("restart")
+        assert texts[2:] == ["db   after", "db   and more"]
+        words = called.read_text().split()
+        assert {"--unit=web.service", "--unit=db.service", "--lines=50"} <= {*words}
+
+    def test_of_one_unit(self, podvisor: Podvisor, journal: Callable[..., Path]) -> None:
+        called = journal(entry(1.0, "here", unit="db.service"))
+        for name in ("db", "db.service"):
+            assert podvisor("logs", name, "-n", "5").code == codes.OK
+        words = called.read_text().split()
+        assert "--unit=db.service" in words
+        assert "--unit=web.service" not in words
+        assert "--lines=5" in words
+
+    def test_what_no_terminal_should_obey(
+        self, podvisor: Podvisor, journal: Callable[..., Path]
+    ) -> None:
+        odd = [*b"\xff\x1b[31mred"]  # so journalctl writes what is not UTF-8
+        journal(
+            entry(1.0, "\x1b]0;x\x07title"),
+            entry(1.0, odd),
+            entry(1.0, "x" * 1_000_000),
+            entry(1.0, None),
+            entry(1.0, "container init", PODMAN_EVENT="init"),
+            "no JSON",
+            "[]",
+        )
+        said = podvisor("logs", "web")
+        assert said.code == codes.OK
+        assert "\x1b" not in said.out
+        assert "red" in said.out
+        assert "container init" not in said.out
+        assert max(map(len, said.out.splitlines())) < 5_000
+
+    def test_as_json(self, podvisor: Podvisor, journal: Callable[..., Path]) -> None:
+        journal(entry(1.0, "a <b>\x1b"))
+        lines = [json.loads(line) for line in podvisor("logs", "web", "--json").out.splitlines()]
+        assert lines[0] == {"time": 1.0, "unit": "web.service", "by": "web", "line": "a <b>\x1b"}
+        assert lines[1]["event"]["step"] == "restart"
+
+    def test_a_journal_that_cannot_be_read(
+        self, podvisor: Podvisor, journal: Callable[..., Path]
+    ) -> None:
+        journal(code=1, error="No journal files were found.")
+        said = podvisor("logs", "web")
+        assert said.code == codes.ERROR
+        assert "No journal files were found." in said.err
+
+    def test_a_name_that_is_none(self, podvisor: Podvisor, journal: Callable[..., Path]) -> None:
+        journal()
+        said = podvisor("logs", "wbe")
+        assert said.code == codes.ERROR
+        assert "no app and no unit of an app is called “wbe”" in said.err
+        assert "did you mean “web”?" in said.err
+
+
+def test_without_lines(podvisor: Podvisor, daemon: Any, journal: Callable[..., Path]) -> None:
+    unit = UnitStatus(name="a.service", active="active", sub="running")
+    app = AppStatus(name="a", source="", state=AppState.READY, units=(unit,))
+    daemon.answer("/v1/status", msgspec.to_builtins(Status(running=True, version="1", apps=(app,))))
+    daemon.answers["/v1/events"] = (200, [])
+    journal()
+    said = podvisor("logs", "a")
+    assert (said.code, said.out) == (codes.OK, "")

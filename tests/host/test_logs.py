@@ -1,0 +1,42 @@
+"""What programs wrote, and what podvisor did meanwhile, on one user's machine."""
+
+import json
+
+from tests.host.scenes import IMAGE, WANTED, deploy_folder, ready
+
+TALKS = f"""\
+[Container]
+Image={IMAGE}:1
+Network=none
+Exec=sh -c 'echo hello from $HOSTNAME; echo and err >&2; exec sleep infinity'
+HostName=talker
+{WANTED}"""
+
+
+def lines(user, *words):
+    done = user.podvisor("logs", *words, "--json")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_lines_of_a_container_and_what_was_done_to_it(user):
+    deploy_folder(user, {"talk/talk.container": TALKS})
+    ready(user, "talk")
+
+    def told():
+        found = lines(user, "talk", "-n", "0")
+        texts = [one.get("line") for one in found]
+        return found if {"hello from talker", "and err"} <= {*texts} else None
+
+    found = user.wait_for(told, what="the lines of the container")
+    times = [one["event"]["time"] if "event" in one else one["time"] for one in found]
+    assert times == sorted(times)
+    assert any(one.get("event", {}).get("step") == "start" for one in found)
+
+    # What comes is shown as it comes, of podvisor too.
+    follow = """
+        podvisor logs talk -f -n 1 --json >followed & followed=$!
+        podvisor suspend talk
+        until grep -q '"suspended"' followed; do sleep 0.1; done
+        kill $followed
+    """
+    user.run("sh", "-c", follow)
