@@ -86,6 +86,8 @@ class Pair(msgspec.Struct, frozen=True, kw_only=True):
     chain: str
     """PEM: the certificate first, each signed by the next, without the root."""
     facts: CertificateFacts
+    notes: tuple[str, ...] = ()
+    """What else came of the order and is to be told, in sentences without a full stop."""
 
 
 class FailureKind(enum.StrEnum):
@@ -110,6 +112,8 @@ class OrderRefusal(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     hint: str = ""
     retry_after: float = 0.0
     """Seconds, where the issuer said so."""
+    notes: tuple[str, ...] = ()
+    """As of `Pair`."""
 
 
 class OrderAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -134,6 +134,7 @@ class Certificates(msgspec.Struct):
             files=ports.certificates,
             orders=orders,
             memory=memory,
+            tell=asked.tell,
         )
         self._controller = CertificateController(
             asked=asked,

@@ -41,6 +41,18 @@ async def test_a_first_one_is_ordered_installed_and_then_its_users_start(house):
         assert len(house.files.pairs) == 1
 
 
+@pytest.mark.parametrize("is_refused", [True, False])
+async def test_what_else_came_of_an_order_is_told_once(house, is_refused):
+    house.issuer.notes = ("another account was made at letsencrypt",)
+    if is_refused:
+        house.issuer.refusals["web"] = OrderRefusal(kind=FailureKind.PASSING, message="down")
+    async with house.running(deployed("web", asks())):
+        await anyio.sleep(2 * DAY)
+        reasons = [one.reason for one in house.events()]
+        assert reasons[0] == "another account was made at letsencrypt"
+        assert len([one for one in reasons if "another account" in one]) == 1
+
+
 async def test_what_waits_for_one_says_why(house):
     house.issuer.seconds = 60.0
     async with house.running():

@@ -107,6 +107,11 @@ class AcmeServer:
         self.reuses_orders = False
         """It answers with the order of the same names that is open yet, as Let's Encrypt does."""
         self.accounts: dict[str, str] = {}
+        self.contacts: dict[str, list[str]] = {}
+        self.told: list[tuple[str, Any]] = []
+        """Accounts and what they were changed to."""
+        self.closed: dict[str, str] = {}
+        """Accounts to their status; an empty one is not said, they are unauthorized."""
         self.orders: list[dict[str, Any]] = []
         self.proven: list[str] = []
         """Status of each order's names."""
@@ -190,9 +195,20 @@ class AcmeServer:
         if not known and payload.get("onlyReturnExisting"):
             return _problem(Refusal("accountDoesNotExist"))
         url = known or f"{self.url}/account/{len(self.accounts)}"
+        if self.closed.get(url) == "":
+            return _problem(Refusal("unauthorized", "this account is closed", status=403))
         self.accounts[url] = text
-        orders = {"orders": f"{self.url}/orders"} if self.lists_orders else {}
-        return Reply(200 if known else 201, {"status": "valid"} | orders, {"Location": url})
+        if not known:
+            self.contacts[url] = payload.get("contact", [])
+        account = {"status": self.closed.get(url, "valid"), "contact": self.contacts.get(url, [])}
+        account |= {"orders": f"{self.url}/orders"} if self.lists_orders else {}
+        return Reply(200 if known else 201, account, {"Location": url})
+
+    def _on_account(self, rest: str, payload: Any, _: JWK) -> Reply:
+        url = f"{self.url}/account/{rest}"
+        self.told.append((url, payload))
+        self.contacts[url] = payload["contact"]
+        return Reply(200, {"status": "valid", "contact": payload["contact"]})
 
     def _on_orders(self, rest: str, *_: Any) -> Reply:
         number = int(rest or 0)

@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from supervisor.controllers import ports
 from supervisor.model.acme import AcmeIssuer, Order, OrderRefusal, Pair, RenewalInfo
 from supervisor.model.certificate import (
@@ -75,6 +77,8 @@ class FakeIssuer:
         """How long what it issues is valid."""
         self.refusals: dict[str, OrderRefusal] = {}
         """Name of a certificate to what every order of it ends with."""
+        self.notes: tuple[str, ...] = ()
+        """What is told with whatever comes of the next order."""
         self.failure: Failure | None = None
         """What everything fails of."""
         self.standins = 0
@@ -93,12 +97,13 @@ class FakeIssuer:
         await asyncio.sleep(min(self.seconds, order.timeout_seconds))
         if self.failure:
             raise self.failure
+        notes, self.notes = self.notes, ()
         if refusal := self.refusals.get(order.name):
-            return refusal
+            return replace(refusal, notes=notes)
         text = f"{order.issuer.name} {len(self.issued)} {order.terms.domains}"
         pair = self._make(text, order.terms, issuer=order.issuer.name, key=order.key)
         self.issued.append(pair)
-        return pair
+        return replace(pair, notes=notes)
 
     async def rehearse(self, asked: Rehearsal) -> Rehearsed:
         self.rehearsals.append(asked)

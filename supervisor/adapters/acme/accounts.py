@@ -1,9 +1,13 @@
 """Accounts at issuers: a key for each issuer, made once and kept."""
 
 import contextlib
+import fcntl
 import os
 import re
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from acme import messages
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -13,6 +17,12 @@ from josepy.errors import Error as JoseError
 from josepy.interfaces import JSONDeSerializable
 from josepy.jwk import JWK
 
+from supervisor.adapters.acme.account_record import (
+    AccountRecord,
+    read_record,
+    tell_address,
+    write_record,
+)
 from supervisor.adapters.acme.network import Fields, Network
 from supervisor.adapters.acme.refusals import odd, of_binding, of_error, refused
 from supervisor.adapters.acme.replies import Account, Directory, IssuerError
@@ -23,6 +33,9 @@ from supervisor.model.acme import AcmeIssuer, FailureKind, Order
 from supervisor.model.certificate import KeyType
 
 _IN_FORCE = "valid"
+_QUOTED = 200
+_ANOTHER_SECONDS = 7 * 86_400.0
+"""So soon no account is made in place of one that was."""
 _BASE64URL = re.compile(r"(?:[A-Za-z0-9_-]{4})*[A-Za-z0-9_-]{2,4}={0,2}")
 
 
@@ -55,48 +68,125 @@ def thumbprint(key: JWK) -> str:
     return b64encode(key.thumbprint(hash_function=hashes.SHA256)).decode()
 
 
+class SignedIn(NamedTuple):
+    """An account that is in use."""
+
+    account: Account
+    notes: tuple[str, ...] = ()
+    """What else is to be told of it, in sentences."""
+
+
+class Closed(Exception):
+    """The issuer takes nothing of the account any more; says why."""
+
+
 def sign_in(
     network: Network,
     directory: Directory,
     order: Order,
     path: Path,
     *,
-    key: JWK,
     was_there: bool,
-) -> Account:
-    """Find the account, or make it; the network's requests are its own then. Raises Refused."""
+    may_make: bool = True,
+) -> SignedIn:
+    """Find the account, or make it; the network's requests are its own then, and by its key.
+
+    In place of one that was closed another one is made, with another key. Raises Refused.
+    """
+    name = order.issuer.name
+    notes: tuple[str, ...] = ()
     try:
-        if was_there and (account := found(network, directory, order, path)):
-            return account
-        return _ask(network, directory, _application(key, directory, order), path)
-    except IssuerError as error:
-        why = of_error(error, order, doing="have an account")
-        raise of_binding(why, order.issuer) if order.issuer.key_id else why from error
+        if was_there:
+            if account := found(network, directory, order, path):
+                return SignedIn(account, tell_address(network, account, path))
+            if not may_make:
+                raise refused(
+                    FailureKind.REFUSED, f"this machine has no account at {name} any more"
+                )
+            if read_record(path):
+                why = "this machine's was not known any more"
+                notes = (f"another account was made at {name}: {why}",)
+        return SignedIn(_made(network, directory, order, path), notes)
+    except Closed as closed:
+        if not may_make:
+            message = f"this machine's account at {name} is closed: {closed}"
+            raise refused(FailureKind.REFUSED, message) from closed
+        return _another(network, directory, order, path, why=str(closed))
 
 
 def found(network: Network, directory: Directory, order: Order, path: Path) -> Account | None:
     """Return the account that there is with this key; None if there is none: none is made.
 
-    Raises Refused.
+    Raises Closed or Refused.
     """
     try:
-        return _ask(network, directory, Fields(onlyReturnExisting=True), path)
+        return _ask(network, directory, Fields(onlyReturnExisting=True))
     except IssuerError as error:
-        if error.problem.word == "accountDoesNotExist":
+        word = error.problem.word
+        if word == "accountDoesNotExist":
             return None
+        if word == "unauthorized":
+            raise Closed(one_line(error.problem.detail, _QUOTED) or word) from error
         raise of_error(error, order, doing="use the account", account=str(path)) from error
 
 
-def _ask(
-    network: Network, directory: Directory, payload: JSONDeSerializable, path: Path
-) -> Account:
+def _made(network: Network, directory: Directory, order: Order, path: Path) -> Account:
+    try:
+        account = _ask(network, directory, _application(network.signer, directory, order))
+    except IssuerError as error:
+        why = of_error(error, order, doing="have an account")
+        raise of_binding(why, order.issuer) if order.issuer.key_id else why from error
+    write_record(path, AccountRecord(url=network.kid, email=order.issuer.email))
+    return account
+
+
+def _another(
+    network: Network, directory: Directory, order: Order, path: Path, *, why: str
+) -> SignedIn:
+    """Have another account with another key, which is kept when there is one."""
+    name, former = order.issuer.name, path.with_suffix(".former.pem")
+    with _locked(path.parent):
+        key, _ = account_key(path)
+        if thumbprint(key) != thumbprint(network.signer):
+            network.use(key)  # another process was first
+            account = found(network, directory, order, path)
+            return SignedIn(account or _made(network, directory, order, path))
+        if former.exists() and abs(time.time() - former.stat().st_mtime) < _ANOTHER_SECONDS:
+            raise refused(
+                FailureKind.REFUSED,
+                f"this machine's account at {name} was closed again ({why}): the one that was made"
+                " in place of another",
+                f"ask the issuer; another one is made in a week, or once {former} is moved away",
+            )
+        pem = key_pem(new_key(KeyType.ECDSA_P256)).encode()
+        network.use(JWK.load(pem))
+        try:
+            account = _made(network, directory, order, path)
+        except Closed as closed:
+            message = f"cannot have an account by {name}: it is closed as soon as it is made"
+            raise refused(FailureKind.REFUSED, f"{message} ({closed})") from closed
+        write_whole(former, path.read_bytes())
+        write_whole(path, pem)
+    return SignedIn(
+        account, (f"another account was made at {name}: this machine's was closed ({why})",)
+    )
+
+
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time do something there."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _ask(network: Network, directory: Directory, payload: JSONDeSerializable) -> Account:
     account, response = network.tell(directory.new_account, payload, Account)
     if account.status not in {"", _IN_FORCE}:
-        raise refused(
-            FailureKind.REFUSED,
-            f"this machine's account at {network.issuer.name} is {one_line(account.status)}",
-            f"move {path} away: another one is made then",
-        )
+        raise Closed(one_line(account.status))
     network.kid = response.headers.get("Location", "")
     if not network.kid:
         raise odd(network.issuer.name, "it names no account")

@@ -12,6 +12,7 @@ import requests
 from acme import crypto_util, messages
 from cryptography import x509
 from josepy.json_util import field
+from msgspec.structs import replace
 
 from supervisor.adapters.acme import persist
 from supervisor.adapters.acme.accounts import account_key, sign_in, thumbprint
@@ -68,18 +69,19 @@ class _OthersOrder(Exception):
 
 def issue(order: Order) -> OrderAnswer:
     """Have it issued, or say why not."""
+    notes: list[str] = []
     try:
-        return OrderAnswer(pair=Issue(order).run())
+        pair = Issue(order, notes).run()
+        return OrderAnswer(pair=replace(pair, notes=tuple(notes)))
     except Refused as error:
-        return OrderAnswer(refusal=error.refusal)
+        found = error
     except IssuerError as error:
         found = of_error(error, order, doing="order a certificate")
-        return OrderAnswer(refusal=found.refusal)
     except OSError as error:
         why = f"{error.strerror}: {error.filename}" if error.filename else str(error)
         message = f"cannot keep the order for {names(order.terms.domains)}: {why}"
         found = refused(FailureKind.PASSING, message)
-        return OrderAnswer(refusal=found.refusal)
+    return OrderAnswer(refusal=replace(found.refusal, notes=tuple(notes)))
 
 
 class Issue:
@@ -87,13 +89,14 @@ class Issue:
 
     memory_type: type[Memory] = Memory
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, order: Order, notes: list[str] | None = None) -> None:
+        """What else is to be told is added to `notes`."""
         self.order = order
+        self.notes = [] if notes is None else notes
         self.path = account_path(Path(order.accounts), order.issuer.directory)
-        self.key, self.was_there = account_key(self.path)
-        self.thumbprint = thumbprint(self.key)
+        key, self.was_there = account_key(self.path)
         deadline = time.monotonic() + order.timeout_seconds
-        self.network = Network(order.issuer, self.key, deadline=deadline)
+        self.network = Network(order.issuer, key, deadline=deadline)
         self.url = ""
         self.has_requested = False
         """Whether this process had the order made into a certificate."""
@@ -101,12 +104,14 @@ class Issue:
 
     def run(self) -> Pair:
         directory = self.directory = opened(self.network, self.order)
-        account = sign_in(
-            self.network, directory, self.order, self.path, key=self.key, was_there=self.was_there
+        signed_in = sign_in(
+            self.network, directory, self.order, self.path, was_there=self.was_there
         )
+        self.notes += signed_in.notes
+        self.thumbprint = thumbprint(self.network.signer)
         self.memory = self.memory_type(self.order, self.network.kid)
         try:
-            self.url, state = under_way(self.network, self.memory, account.orders)
+            self.url, state = under_way(self.network, self.memory, signed_in.account.orders)
             return self._gone_through(state or self._begun())
         except Refused as error:
             if error.has_ended:

@@ -62,6 +62,7 @@ class Network(ClientNetwork):
     def __init__(self, issuer: AcmeIssuer, key: JWK, *, deadline: float) -> None:
         super().__init__(key, alg=_algorithm(key), user_agent=f"podvisor/{__version__}")
         self.issuer = issuer
+        self.signer = key
         self.kid = ""
         """URL of the account; empty, and requests bear the key itself."""
         self.ahead = 0.0
@@ -73,6 +74,11 @@ class Network(ClientNetwork):
         # but never with a login from ~/.netrc.
         self.session.auth = _as_it_is
         self.session.mount("https://", _Trusting(_context(issuer)))
+
+    def use(self, key: JWK) -> None:
+        """Ask with another key from now on."""
+        self.signer = self.key = key
+        self.alg, self.kid = _algorithm(key), ""
 
     @property
     def left(self) -> float:

@@ -75,6 +75,8 @@ class Account(msgspec.Struct, frozen=True):
 
     status: str = ""
     orders: str = ""
+    contact: Any = None
+    """URLs, where it says them."""
 
 
 class OrderList(msgspec.Struct, frozen=True):

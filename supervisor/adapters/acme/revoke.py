@@ -50,7 +50,7 @@ def _revoke(asked: Revocation) -> None:
         directory = network.open()
         try:
             if key is not own:
-                sign_in(network, directory, order, path, key=key, was_there=True)
+                sign_in(network, directory, order, path, was_there=True, may_make=False)
             network.post(directory.revoke_cert, request)
         except IssuerError as error:
             if error.problem.word == _DONE:

@@ -45,6 +45,8 @@ class Issuing(msgspec.Struct, kw_only=True):
     files: CertificateFiles
     orders: Orders
     memory: CertificateMemory
+    tell: Callable[[str, str], None]
+    """Writes down of a certificate what else came of an order."""
     _at_work: anyio.Semaphore = msgspec.field(default_factory=lambda: anyio.Semaphore(_AT_ONCE))
     _at_work_for: dict[anyio.Event, frozenset[str]] = {}
     """The end of each that is being issued, and what is proven for it."""
@@ -100,6 +102,8 @@ class Issuing(msgspec.Struct, kw_only=True):
             pair = self._left(certificate)
             if pair is None:
                 answer = await self._issue(certificate, step)
+                for note in answer.notes:
+                    self.tell(name, note)
                 if isinstance(answer, OrderRefusal):
                     return answer
                 pair = answer

@@ -12,7 +12,6 @@ import pytest
 
 from supervisor.adapters.acme import resume
 from supervisor.adapters.acme.issue import issue
-from supervisor.adapters.acme.places import account_path
 from supervisor.adapters.acme.proofs import shown
 from supervisor.core.x509.pairs import pair_problem
 from supervisor.model.acme import ORDER_FILES, FailureKind, Order
@@ -298,16 +297,6 @@ def test_a_binding_that_is_used_up_is_said(server: AcmeServer, order: Order, wor
     assert found.kind is FailureKind.REFUSED
     assert "for one account" in found.hint
     assert "[certificates.issuers.fake]" in found.hint
-
-
-def test_an_account_that_was_closed_is_said_with_its_key(server: AcmeServer, order: Order) -> None:
-    issued(order)
-    path = account_path(Path(order.accounts), server.directory)
-    other = with_terms(order, domains=("example.org",))
-    server.refusals["newAccount"] = [Refusal("unauthorized", "it is deactivated", 403)]
-    assert f"move {path} away" in refused(other).hint
-    server.amends = lambda kind, body: kind == "newAccount" and body.update(status="deactivated")
-    assert f"move {path} away" in refused(other).hint
 
 
 def test_an_issuer_that_has_moved_is_said(server: AcmeServer, order: Order) -> None:

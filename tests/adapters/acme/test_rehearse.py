@@ -91,7 +91,8 @@ def test_what_is_right_is_said_and_nothing_stays(one: Set) -> None:
     assert one.real.requests == ["directory"], "no account, no order"
     assert len(one.staging.orders) == 1
     staging = account_path(one.folder / "accounts", one.staging.directory)
-    assert files(one.folder) == [f"accounts/{staging.name}"], "which is of staging alone"
+    of_staging = [f"accounts/{staging.stem}.json", f"accounts/{staging.name}"]
+    assert files(one.folder) == of_staging, "which is of staging alone"
 
 
 def test_an_account_at_the_issuer_is_found_and_not_used(one: Set) -> None:
