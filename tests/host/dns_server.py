@@ -13,7 +13,10 @@ FOLDER = "dns"
 KEY_NAME = "podvisor"
 SECRET = "aHVzaCwgdGhpcyBpcyBhIHNlY3JldA=="
 ZONES = ("example.test", "acme.example.net")
-UPDATED = ("_acme-challenge", "_acme-challenge.www", "www", "app.challenges")
+UPDATED = (
+    *("_acme-challenge", "_acme-challenge.www", "_acme-challenge.shop"),
+    *("www", "app.challenges"),
+)
 """Names in these zones whose TXT records the key may change, as the how-to has it."""
 
 CONFIG = """\

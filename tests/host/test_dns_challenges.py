@@ -17,6 +17,8 @@ TARGET = "www.acme.example.net"
 ALIAS = "_acme-challenge.app.example.test"
 """Of `NEAR`, in the same zone: Pebble asks these servers, which follow no name to another one."""
 NEAR = "app.challenges.example.test"
+SHOP = "shop.example.test"
+"""Below it, all names lead to a web server elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ def server(user):
     server = DnsServer(user=user)
     try:
         aliases = f"{DELEGATED}. CNAME {TARGET}.\n{ALIAS}. CNAME {NEAR}."
+        aliases += f"\n*.{SHOP}. CNAME web.example.net."
         yield server.start(example_test=aliases)
     finally:
         server.stop()
@@ -142,7 +145,7 @@ def test_a_wildcard_its_apex_and_a_delegated_name_are_certified(user, server, ac
     resolvers = f'resolvers = ["{acme.name_server}"]'
     assert resolvers in acme.settings()
     settings = acme.settings().replace(resolvers, f'resolvers = ["{server.name_server}"]')
-    domains = ("*.example.test", "example.test", "app.example.test")
+    domains = ("*.example.test", "example.test", "app.example.test", f"*.{SHOP}")
     asks = ["[Certificate]", "Challenge=dns-01", *(f"Domain={domain}" for domain in domains)]
     files = {"web/web.certificate": "\n".join(asks) + "\n", "web/web.service": service()}
     deploy_folder(user, files, more=settings + server.settings)

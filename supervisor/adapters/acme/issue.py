@@ -325,7 +325,7 @@ class Issue:
             raise odd(issuer.name, "it issued a certificate, and does not say where it is")
         response = self.network.post(state.certificate, None)
         chains = [self._chain(response)]
-        if issuer.chain or issuer.trust:
+        if issuer.chain or issuer.trust or self._problem(chains[0]):
             others = links(response, "alternate")
             chains += [self._chain(self.network.post(url, None)) for url in others]
         chains.sort(key=lambda chain: not leads_to(chain, issuer.chain))

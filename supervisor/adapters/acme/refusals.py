@@ -139,9 +139,12 @@ def unlike(issuer: str, problem: str, domains: Sequence[str]) -> Refused:
         hint = _CLOCK.format(minute(time.time()))
     elif "its chain leads to" in problem:
         hint = "the issuer's `trust` in the settings names the roots that it has to lead to"
-    # What can be mended here, or comes with time, mends that certificate, too.
-    has_ended = not any(words in problem for words in ("valid only from", "its chain leads to"))
-    return refused(FailureKind.REFUSED, message, hint, has_ended=has_ended)
+    # What comes with time, or can be mended here, mends that certificate, too.
+    is_early = "valid only from" in problem
+    kind = FailureKind.PASSING if is_early else FailureKind.REFUSED
+    return refused(
+        kind, message, hint, has_ended=not is_early and "its chain leads to" not in problem
+    )
 
 
 def of_error(error: IssuerError, order: Order, *, doing: str, account: str = "") -> Refused:

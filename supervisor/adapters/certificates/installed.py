@@ -61,12 +61,13 @@ class Place:
         """
         self._make(_folder_mode(mode, owner))
         with told(self.doing), self._opened() as place:
-            before = self._target(place)
+            before, files = self._target(place), texts.installed(self.name, pair)
+            self._remove_copies(place, files)
             self._refuse_others(place)
             _sweep(place, {before})
             new = _unused(place, version)
             try:
-                _write_version(place, new, texts.installed(self.name, pair), mode, owner)
+                _write_version(place, new, files, mode, owner)
             except BaseException:
                 _sweep(place, {before})
                 raise
@@ -195,6 +196,20 @@ class Place:
         finally:
             os.close(place)
 
+    def _remove_copies(self, place: int, files: dict[str, bytes]) -> None:
+        """Remove plain files of what is installed: who copies or restores may have no links."""
+        before = {}
+        is_copied = _named(place, DATA) == self.name  # which is a folder then
+        if is_copied:
+            with _below(place, DATA) as data:
+                before = {file: _read(data, file)[0] for file in FILES}
+        for file in FILES:
+            found = _plain(place, file)
+            if found is not None and found in (files[file], before.get(file)):
+                os.unlink(file, dir_fd=place)
+        if is_copied:
+            _remove_version(place, DATA)
+
     def _refuse_others(self, place: int) -> None:
         for file in FILES:
             if _is_there(place, file) and _link(place, file) != f"{DATA}/{file}":
@@ -215,13 +230,8 @@ class Place:
 
     def _owner(self, place: int) -> str:
         """Return the name of the certificate that is installed; empty if none is."""
-        if not (target := self._target(place)):
-            return ""
-        try:
-            with _below(place, target) as version:
-                return _read(version, texts.NAME)[0].decode(errors="replace").strip()
-        except OSError:
-            return ""
+        target = self._target(place)
+        return _named(place, target) if target else ""
 
     def _holds(self, place: int, digest: str, mode: int, owner: Owner | None) -> bool:
         folder_mode = _folder_mode(mode, owner)
@@ -348,3 +358,21 @@ def _read(place: int, name: str) -> tuple[bytes, int]:
         if not stat.S_ISREG(status.st_mode):
             return b"", 0
         return file.read(_LARGEST), stat.S_IMODE(status.st_mode)
+
+
+def _plain(place: int, name: str) -> bytes | None:
+    """Return what a plain file holds; None if there is none."""
+    try:
+        content, mode = _read(place, name)
+    except OSError:
+        return None
+    return content if mode else None
+
+
+def _named(place: int, version: str) -> str:
+    """Return the name of the certificate that a folder is of; empty if it is of none."""
+    try:
+        with _below(place, version) as folder:
+            return _read(folder, texts.NAME)[0].decode(errors="replace").strip()
+    except OSError:
+        return ""

@@ -246,14 +246,16 @@ def test_a_wildcard_that_is_not_said_to_be_one_is_proven(
 # --- chains
 
 
-def chain_as(server: AcmeServer, *parts: int, more: str = "") -> None:
+def chain_as(server: AcmeServer, *parts: int, more: str = "", alternate: bool = True) -> None:
     """Have it give the certificate (0), the one above it (1) and the root (2) in this order."""
     real = server._on_certificate  # what it gives is what is changed
 
     def changed(rest: str, *given: Any) -> Reply:
         reply = real(rest, *given)
+        if "/" in rest and not alternate:
+            return reply
         found = [*PART.findall(reply.body), server.authority.root_pem]
-        return Reply(200, "".join(found[part] for part in parts) + more)
+        return Reply(200, "".join(found[part] for part in parts) + more, reply.headers)
 
     server._on_certificate = changed  # type: ignore[method-assign]
 
@@ -271,6 +273,13 @@ def test_what_stands_in_no_line_is_refused(server: AcmeServer, order: Order) -> 
     chain_as(server, 0, more=server.other.root_pem + server.authority.root_pem)
     found = refused(with_issuer(order, trust=""))
     assert "stands next in its chain, and has not signed" in found.message
+
+
+def test_where_one_chain_cannot_be_used_another_is_taken(server: AcmeServer, order: Order) -> None:
+    """As while the default chain of an issuer held an authority that had expired."""
+    chain_as(server, 0, more=server.other.root_pem + server.authority.root_pem, alternate=False)
+    pair = issued(with_issuer(order, trust=""))
+    assert pair.facts.issuer == "Other intermediate"
 
 
 @pytest.mark.parametrize("more", ["-----BEGIN CERTIFICATE-----\nMIIB", "<html>"])

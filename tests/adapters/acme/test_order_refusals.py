@@ -65,6 +65,18 @@ def test_a_certificate_of_another_time_is_refused(
     assert "clock" in found.hint
 
 
+def test_a_certificate_that_is_valid_only_soon_is_waited_for(
+    server: AcmeServer, order: Order
+) -> None:
+    """The clock of a machine without a battery is behind until somebody tells it the time."""
+    server.starts = timedelta(minutes=10)
+    found = refused(order)
+    assert found.kind is FailureKind.PASSING
+    assert is_open(order)
+    refused(order)
+    assert (len(server.orders), len(server.chains)) == (1, 1)
+
+
 @pytest.mark.parametrize(("days", "word"), [(365, "behind"), (-365, "ahead of")])
 def test_a_clock_that_is_off_is_said_before_anything_is_ordered(
     server: AcmeServer, order: Order, days: int, word: str

@@ -1,6 +1,7 @@
 """What is installed in a folder, beside what a person has there."""
 
 import os
+import shutil
 import stat
 import threading
 from contextlib import suppress
@@ -267,6 +268,47 @@ def test_what_is_not_as_it_was_installed_is_seen_and_mended(
     place.install(SECOND, V2, mode=0o600)
     place.install(FIRST, V1, mode=0o600)
     assert holds(place)
+
+
+def copied(folder: Path, *, only: str = "*") -> None:
+    """Have it be what a tool makes of it that follows links: a backup, say, that was restored."""
+    away = folder.with_name("away")
+    folder.rename(away)
+    folder.mkdir(mode=0o700)
+    for path in away.glob(only):
+        (shutil.copytree if path.is_dir() else shutil.copy)(path, folder / path.name)
+
+
+@pytest.mark.parametrize("only", ["*", "*.pem"])
+@pytest.mark.parametrize("is_own", [True, False])
+def test_copies_without_links_are_installed_anew(folder: Path, only: str, *, is_own: bool) -> None:
+    place = Place("web", str(folder), is_own=is_own)
+    place.install(FIRST, V1, mode=0o600)
+    copied(folder, only=only)
+    assert not holds(place)
+    place.install(FIRST, V1, mode=0o600)
+    assert holds(place)
+
+
+def test_copies_of_another_than_the_one_to_be_installed_are_known(
+    place: Place, folder: Path
+) -> None:
+    place.install(FIRST, V1, mode=0o600)
+    (folder / "of a person").write_text("own")
+    copied(folder)
+    place.install(SECOND, V2, mode=0o600)
+    assert holds(place, SECOND)
+    assert (folder / "of a person").read_text() == "own"
+    assert {path.name for path in folder.glob("..*")} == {"..data", f"..{V2}"}
+
+
+def test_what_a_person_wrote_over_a_copy_is_left(place: Place, folder: Path) -> None:
+    place.install(FIRST, V1, mode=0o600)
+    copied(folder)
+    (folder / "cert.pem").write_text("own")
+    with pytest.raises(Stalled, match=r"cert\.pem is in the way"):
+        place.install(SECOND, V2, mode=0o600)
+    assert (folder / "cert.pem").read_text() == "own"
 
 
 def test_what_a_person_puts_over_it_is_seen_and_left(place: Place, folder: Path) -> None:
