@@ -113,13 +113,13 @@ class CertificateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     """What accounts at issuers say of whom to write to."""
     http_listen: Annotated[
         str, Rule(example="127.0.0.1:8402", format="listen", may_be_empty=False)
-    ] = "0.0.0.0:80"
-    """ADDRESS:PORT that answers `http-01`, while an order is open. Port 80 of the domain must lead
-    there."""
+    ] = "[::]:80"
+    """ADDRESS:PORT that answers `http-01`, while an order is open; `[::]` is every address, of IPv6
+    (where there is any) and IPv4. Port 80 of the domain must lead there."""
     tls_listen: Annotated[
         str, Rule(example="127.0.0.1:8403", format="listen", may_be_empty=False)
-    ] = "0.0.0.0:443"
-    """ADDRESS:PORT that answers `tls-alpn-01`, while an order is open."""
+    ] = "[::]:443"
+    """ADDRESS:PORT that answers `tls-alpn-01`, while an order is open; as `http_listen`."""
     webroot: Annotated[str, Rule(example="~/www", format="folder")] = ""
     """For `http-01`: a folder that a web server shows at port 80, instead of `http_listen`."""
     resolvers: Annotated[

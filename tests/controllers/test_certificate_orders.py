@@ -44,7 +44,7 @@ async def test_what_the_settings_say_is_in_the_order():
     assert made.issuer.directory == "https://acme-v02.api.letsencrypt.org/directory"
     assert made.issuer.email == "me@example.org"
     assert (made.key, made.replaces, made.timeout_seconds) == ("pem", "a.b", 60.0)
-    assert (made.listen, made.webroot, made.zones) == ("0.0.0.0:80", "", ())
+    assert (made.listen, made.webroot, made.zones) == ("[::]:80", "", ())
     assert made.resolvers == ("192.0.2.1",)
 
 

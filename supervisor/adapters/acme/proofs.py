@@ -28,6 +28,9 @@ PLACE = "/.well-known/acme-challenge/"
 _CONNECTION_SECONDS = 10.0
 _MANY_CONNECTIONS = 64
 _ROOTS_PORTS = 1_024
+_ALL = "::"
+_WITHOUT_IPV6 = {errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT}
+"""What an address of IPv6 fails of where the kernel, or this network, has none."""
 _PORTS = "how-to/serve-ports-80-and-443.md"
 
 
@@ -84,14 +87,26 @@ class Server(socketserver.ThreadingTCPServer):
         self._free = threading.BoundedSemaphore(_MANY_CONNECTIONS)
 
     def listen(self, address: str) -> None:
-        """Listen at ADDRESS:PORT; an empty address, and `[::]`, are all of them. Raises OSError."""
+        """Listen at ADDRESS:PORT; an empty address, and `[::]`, are all of them, of IPv4 too.
+
+        Where there is no IPv6, these are those of IPv4. Raises OSError.
+        """
         host, _, port = address.rpartition(":")
-        host = host.strip("[]") or ("::" if socket.has_dualstack_ipv6() else "0.0.0.0")  # noqa: S104
+        host = host.strip("[]") or _ALL
+        try:
+            self._listen(host, int(port))
+        except OSError as error:
+            if host != _ALL or error.errno not in _WITHOUT_IPV6:
+                raise
+            self.socket.close()
+            self._listen("0.0.0.0", int(port))  # noqa: S104
+
+    def _listen(self, host: str, port: int) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_STREAM)
-        if host == "::":
+        if host == _ALL:
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        self.server_address = (host, int(port))
+        self.server_address = (host, port)
         self.server_bind()
         self.server_activate()
 

@@ -1,6 +1,7 @@
 """What proves names: there while an order is open, and nothing else."""
 
 import contextlib
+import errno
 import hashlib
 import http.client
 import os
@@ -82,6 +83,46 @@ def test_all_addresses_are_those_of_both_kinds() -> None:
     with shown([PROOF], order(listen="[::]:0"), timeout_seconds=10) as port:
         assert asked(port, f"{PLACE}/token-1", host="127.0.0.1")[0] == 200
         assert asked(port, f"{PLACE}/token-1", host="::1")[0] == 200
+
+
+@pytest.mark.parametrize("why", [errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL])
+@pytest.mark.parametrize("listen", ["[::]:0", ":0"])
+def test_without_ipv6_all_addresses_are_those_of_ipv4(
+    monkeypatch: pytest.MonkeyPatch, why: int, listen: str
+) -> None:
+    """The kernel has none (ipv6.disable=1), or the network of a container."""
+
+    class Socket(socket.socket):
+        def bind(self, address: object) -> None:
+            if self.family == socket.AF_INET6:
+                raise OSError(why, os.strerror(why))
+            super().bind(address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket, "socket", Socket)
+    with shown([PROOF], order(listen=listen), timeout_seconds=10) as port:
+        assert asked(port, f"{PLACE}/token-1", host="127.0.0.1")[0] == 200
+
+
+def test_an_address_of_ipv6_that_is_not_here_is_said() -> None:
+    with (
+        pytest.raises(Refused, match="cannot listen on") as failure,
+        shown([PROOF], order(listen="[2001:db8::1]:0"), timeout_seconds=10),
+    ):
+        pass
+    assert "[2001:db8::1]:0" in failure.value.refusal.message
+
+
+def test_a_port_that_was_just_left_is_had_again_and_nobody_shares_it() -> None:
+    """As after a helper that was killed in the middle of answers."""
+    with shown([PROOF], order(listen="[::]:0"), timeout_seconds=10) as port:
+        open_yet = socket.create_connection(("127.0.0.1", port))
+        assert asked(port, f"{PLACE}/token-1")[0] == 200
+    again = order(listen=f"[::]:{port}")
+    with shown([PROOF], again, timeout_seconds=10):
+        assert asked(port, f"{PLACE}/token-1")[0] == 200
+        with pytest.raises(Refused, match="in use"), shown([PROOF], again, timeout_seconds=10):
+            pass
+    open_yet.close()
 
 
 def test_nobody_who_says_nothing_keeps_others_waiting() -> None:
