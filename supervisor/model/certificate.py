@@ -94,6 +94,11 @@ class DesiredCertificate(msgspec.Struct, frozen=True, kw_only=True, omit_default
     """`https://HOST:PORT` of servers that have to serve it."""
 
     @property
+    def manner(self) -> str:
+        """Tells where it is installed, in which mode and whose, from any other way."""
+        return f"{self.directory} {self.mode:04o} {self.owner or ''}"
+
+    @property
     def podman_secrets(self) -> dict[str, int]:
         """The Podman secrets that hold it too, each with its line."""
         lines = self.secret_lines or (self.line,) * len(self.secrets)
@@ -277,6 +282,8 @@ class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     nothing is installed."""
     folder_id: str = ""
     """Tells that folder from another one of its name."""
+    installed_as: str = ""
+    """How it is installed, as of `DesiredCertificate.manner`; empty if that is not known."""
     folder_lost: bool = False
     """That folder is not there any more, and who has mounted it sees no other."""
     folders_lost: int = 0

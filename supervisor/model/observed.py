@@ -280,6 +280,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Keyed hash of what each secret of these apps is to be made of."""
     certificates: dict[str, str] = {}
     """Certificate that is installed to its version, as of `CertificateRecord.version`."""
+    manners: dict[str, str] = {}
+    """Certificate to how it is installed, as of `CertificateRecord.installed_as`."""
     put_back: frozenset[str] = frozenset()
     """Versions of certificates in the place of which the former one was put back."""
     rotating: frozenset[str] = frozenset()

@@ -132,7 +132,7 @@ async def test_a_plan_says_what_becomes_of_certificates(world):
         orders = len(world.issuer.orders)
         place = next(iter(world.certificates.installed))
         world.certificates.damaged.add(place)
-        why = "its files are damaged or gone, or have another mode"
+        why = "its files are damaged or gone, or have another mode or owner"
         assert await planned(daemon) == ([("install-certificate", "web", "site", why)], [])
         world.certificates.pairs.clear()
         why = "its files are damaged or gone, and so is what was kept of them"

@@ -193,3 +193,48 @@ async def test_without_certificates_nothing_of_them_is_loaded_or_kept(world):
         await world.push(daemon, {"apps/b/b.container": ""})
         assert not world.ledger.all(CertificateRecord)
         assert not [key for key in daemon.queue._due if key.startswith("certificate")]
+
+
+async def test_who_reads_it_as_another_user_starts_when_it_belongs_to_that(world):
+    async with world.running() as daemon:
+        await world.push(daemon, APP)
+        await anyio.sleep(100)
+        assert record(world).installed_as == " 0600 "
+        world.certificates.seconds = 30.0
+        world.systemd.jobs.clear()
+        world.reader.put(
+            "home",
+            {
+                "apps/web/web.container": "tls=web can=reload user=999",
+                "apps/web/web.certificate": f"{ASKS}Owner=999\n",
+            },
+        )
+        daemon.queue.add("source:home")
+        await anyio.sleep(10)
+        assert not world.systemd.jobs
+        (status,) = daemon.service.status().apps
+        assert status.state is AppState.CHANGING
+        assert waiting(status)[0].startswith("certificate web: ")
+        await anyio.sleep(100)
+        assert world.systemd.jobs == [("restart", "web.service")]
+        assert {one.owner for one in world.certificates.installed.values()} == {(999, 0)}
+        assert daemon.board.apps["web"].state is AppState.READY
+
+
+async def test_one_that_cannot_be_installed_as_asked_keeps_its_app_as_it_was(world):
+    async with world.running() as daemon:
+        await world.push(daemon, APP)
+        await anyio.sleep(100)
+        world.systemd.jobs.clear()
+        other = {
+            "apps/web/web.container": "tls=web can=reload user=70000",
+            "apps/web/web.certificate": f"{ASKS}Owner=70000\n",
+        }
+        await world.push(daemon, other)
+        await anyio.sleep(100)
+        assert not world.systemd.jobs
+        (status,) = daemon.service.status().apps
+        assert "cannot install web: there is no such id" in waiting(status)[0]
+        await world.push(daemon, APP)
+        await anyio.sleep(100)
+        assert daemon.board.apps["web"].state is AppState.READY

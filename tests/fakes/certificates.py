@@ -190,6 +190,8 @@ class FakeCertificateFiles:
         self.folder_ids: dict[str, int] = {}
         """Folder to what tells it from others; the next one that is made has another."""
         self._made = 0
+        self.seconds = 0.0
+        """How long it takes to install one."""
         self.unwritable: set[str] = set()
         """Folders in which nothing can be installed."""
         self.forgotten: list[str] = []
@@ -238,6 +240,7 @@ class FakeCertificateFiles:
         if folder not in self.folder_ids:
             self._made += 1
             self.folder_ids[folder] = self._made
+        await asyncio.sleep(self.seconds)
         if certificate.owner and max(certificate.owner) > LARGEST_ID:
             raise Stalled(f"cannot install {certificate.name}: there is no such id", hint="another")
         self.installed[folder] = Installed(

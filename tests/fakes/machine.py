@@ -118,6 +118,7 @@ class Machine:
     pulled_anew: dict[str, str] = field(default_factory=dict)
     """References whose image is another one since, to its id."""
     certificates: dict[str, str] = field(default_factory=dict)
+    manners: dict[str, str] = field(default_factory=dict)
     """Certificates that are installed, each with its version."""
     serving: dict[str, dict[str, str]] = field(default_factory=dict)
     """Unit to the versions of its certificates that it read when it was started, or reloaded."""
@@ -213,6 +214,7 @@ class Machine:
             jobs=dict(self.jobs),
             volumes=dict(self.snapshots),
             certificates=dict(self.certificates),
+            manners=dict(self.manners),
             owned_root=ROOT,
         )
 

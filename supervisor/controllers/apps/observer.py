@@ -152,6 +152,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             jobs={name: one.job for name, one in own.items() if one.job},
             volumes=volumes,
             certificates=certificates,
+            manners={name: one.installed_as for name, one in known.items()},
             put_back=frozenset(one.refused.version for one in known.values() if one.refused),
             made_of={key: mark for one in own.values() for key, mark in one.made_of.items()},
             rotating=frozenset(self.secrets.rotating),

@@ -141,9 +141,12 @@ class Installing(msgspec.Struct, kw_only=True):
             self.memory.change(name, records.lost_folder)
 
     async def note_folder(self, certificate: DesiredCertificate) -> None:
-        """Note in which folder it is installed; its users restart if the former one is gone."""
+        """Note where and how it is installed; its users restart if the former folder is gone."""
         folder_id = await self.files.folder_id(certificate)
-        self.memory.change(certificate.name, lambda record: records.in_folder(record, folder_id))
+        self.memory.change(
+            certificate.name,
+            lambda record: records.in_folder(record, folder_id, manner=certificate.manner),
+        )
 
     def _note_place(self, name: str, before: str, after: str) -> None:
         if before not in ("", after):

@@ -104,13 +104,14 @@ def lost_folder(record: CertificateRecord) -> CertificateRecord:
     return replace(record, folder_lost=True)
 
 
-def in_folder(record: CertificateRecord, folder_id: str) -> CertificateRecord:
+def in_folder(record: CertificateRecord, folder_id: str, *, manner: str) -> CertificateRecord:
     """It was installed in this folder: if the former one was lost, its version is another one."""
     if not record.folder_lost:
-        return replace(record, folder_id=folder_id)
+        return replace(record, folder_id=folder_id, installed_as=manner)
     return replace(
         _not_looked_at(record),
         folder_id=folder_id,
+        installed_as=manner,
         folder_lost=False,
         folders_lost=record.folders_lost + 1,
     )
@@ -128,6 +129,7 @@ def let_go(record: CertificateRecord) -> CertificateRecord:
         served(record),
         ready=None,
         installed_in="",
+        installed_as="",
         folder_id="",
         folder_lost=False,
         left=(),

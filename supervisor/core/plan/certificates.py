@@ -152,3 +152,21 @@ def awaited_certificates(
             ),
             app=other,
         )
+
+
+def awaited_manners(app: DesiredApp, observed: Observed) -> Iterator[Need]:
+    """Yield the app's own certificates that are yet to be installed as their files say now.
+
+    What is started before would look for them in vain, or might not read the key.
+    """
+    for one in app.certificates:
+        manner = observed.manners.get(one.name, "")
+        users = tuple(unit for unit, used in app.runtime_units.items() if uses(used, one.name))
+        if one.name in observed.certificates and manner not in ("", one.manner) and users:
+            yield Need(
+                kind=NeedKind.CERTIFICATE,
+                subject=one.name,
+                text=f"certificate {one.name}",
+                detail=f"it is to be installed as {one.path} says now",
+                units=users,
+            )

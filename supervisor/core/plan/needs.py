@@ -6,7 +6,11 @@ comes with the deployment (`core.desired.dependencies`, `core.plan.moves`).
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from supervisor.core.plan.certificates import awaited_certificates, certificate_names
+from supervisor.core.plan.certificates import (
+    awaited_certificates,
+    awaited_manners,
+    certificate_names,
+)
 from supervisor.core.plan.secrets import awaited, met_by, plan_puts
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.need import Need, NeedKind
@@ -76,6 +80,7 @@ def unmet_needs(
     others = (
         *awaited(app, observed, offered),
         *awaited_certificates(app, observed, certificates),
+        *awaited_manners(app, observed),
     )
     puts = None if pulls else plan_puts(app, observed, lacking_only=bool(others))
     made = met_by(puts, app) if puts else ()

@@ -64,6 +64,28 @@ def step_of(machine, deployment):
     return step
 
 
+@pytest.mark.parametrize(
+    "change", [{"owner": (999, 0)}, {"mode": 0o640}, {"directory": "/srv/tls"}]
+)
+def test_another_revision_waits_until_it_is_installed_as_that_says(machine, change):
+    before = describing(app("web", using("web", "site")), "site")
+    (certificate,) = before.certificates
+    machine.manners["site"] = certificate.manner
+    stands(machine, before, site="v1")
+    other = msgspec.structs.replace(certificate, **change)
+    after = describing(app("web", using("web", "site", digest="another")), "site")
+    after = msgspec.structs.replace(after, certificates=(other,))
+    plan = machine.plan([deploy(after, before)])
+    assert not [step for step in plan.steps if isinstance(step, ENDING)]
+    (verdict,) = plan.verdicts
+    assert [str(one) for one in verdict.waiting] == [
+        "certificate site: it is to be installed as site.certificate says now"
+    ]
+    machine.manners["site"] = other.manner
+    plan = machine.plan([deploy(after, before)])
+    assert [step.unit for step in plan.steps if isinstance(step, RestartUnit)] == ["web.service"]
+
+
 def test_a_first_deploy_waits_for_its_certificate(machine):
     one = describing(app("web", using("web", "site"), container("cache")), "site")
     machine.teach(one)
