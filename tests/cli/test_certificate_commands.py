@@ -259,6 +259,23 @@ def test_what_came_of_a_rehearsal_is_drawn(podvisor: Podvisor, daemon: Any) -> N
     assert json.loads(podvisor("certs", "test", "web", "--json").out) == plain(REPORT)
 
 
+def test_without_an_order_less_is_known(podvisor: Podvisor, daemon: Any) -> None:
+    report = msgspec.structs.replace(REPORT, checks=REPORT.checks[:2], tried_at="")
+    daemon.answer("/v1/certificates/test", plain(report))
+    said = podvisor("certs", "test", "web")
+    assert said.code == 0
+    assert "✓ certificate web: nothing is wrong, as far as it can be seen from here" in said.out
+
+
+def test_of_a_record_that_people_write_it_is_said_who_shows_it(
+    podvisor: Podvisor, daemon: Any
+) -> None:
+    one = msgspec.structs.replace(GOOD, challenge="dns-persist-01")
+    daemon.answer("/v1/certificates", listed(one))
+    said = podvisor("certs", "show", "web")
+    assert "podvisor certs test web shows it, and looks whether it stands there" in said.out
+
+
 def test_what_is_wrong_is_counted(podvisor: Podvisor, daemon: Any) -> None:
     record = PersistRecord(name="_validation-persist.a.org", value="ca.org; accounturi=x")
     report = msgspec.structs.replace(

@@ -19,6 +19,7 @@ ALIAS = "_acme-challenge.app.example.test"
 NEAR = "app.challenges.example.test"
 SHOP = "shop.example.test"
 """Below it, all names lead to a web server elsewhere."""
+OTHERS = "others"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ def server(user):
     """Servers of which the secondary is told of changes."""
     server = DnsServer(user=user)
     try:
-        aliases = f"{DELEGATED}. CNAME {TARGET}.\n{ALIAS}. CNAME {NEAR}."
+        aliases = f"{DELEGATED}. CNAME {TARGET}.\n{ALIAS}. CNAME {NEAR}.\n{NEAR}. TXT {OTHERS}"
         aliases += f"\n*.{SHOP}. CNAME web.example.net."
         yield server.start(example_test=aliases)
     finally:
@@ -159,4 +160,15 @@ def test_a_wildcard_its_apex_and_a_delegated_name_are_certified(user, server, ac
     names = {word.strip().removeprefix("DNS:") for word in said.splitlines()[1].split(",")}
     assert names == {*domains}
     assert acme.orders() == 1
-    assert server.texts(NAME) == server.texts(NEAR) == set()
+    assert (server.texts(NAME), server.texts(NEAR)) == (set(), {OTHERS})
+
+    tried = user.podvisor("certs", "test", "web").stdout.splitlines()
+    zone = "in the zone example.test, which is changed by rfc2136"
+    leads = f"its record belongs {ALIAS} leads to {NEAR}, {zone} ({server.primary})"
+    assert f"✓ zone    app.example.test: {leads}" in tried
+    seen = "every server of the zone showed it, and it was taken away"
+    assert f"✓ record  example.test: {seen}" in tried
+    left = f'{seen}; _acme-challenge.app.example.test holds others: "{OTHERS}"'
+    assert f"! record  app.example.test: {left}" in tried
+    assert acme.orders() == 1
+    assert (server.texts(NAME), server.texts(NEAR)) == (set(), {OTHERS})

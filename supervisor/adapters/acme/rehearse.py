@@ -214,7 +214,7 @@ class _Rehearsal:
         if is_beyond:
             # Not every router lets those within see what it hands on.
             hint = f"from here, which may be only the router's way; {hint}"
-        state = CheckState.UNSURE if is_beyond and self.staging else CheckState.WRONG
+        state = CheckState.UNSURE if is_beyond else CheckState.WRONG
         self._say("answer", about, seen.said, hint, state=state)
 
     # --- dns-01

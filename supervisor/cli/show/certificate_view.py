@@ -89,6 +89,9 @@ def _facts(one: dict[str, Any], now: float) -> Iterator[tuple[str, Cell]]:
     yield "issuer", one.get("issuer") or _NOTHING
     if one.get("challenge"):
         yield "challenge", one["challenge"]
+    if one.get("challenge") == "dns-persist-01":
+        where = f"podvisor certs test {one['name']} shows it, and looks whether it stands there"
+        yield "record", where
     if one.get("key_type"):
         yield "key type", one["key_type"]
     yield "installed", _installed(one)

@@ -30,10 +30,12 @@ def show(report: dict[str, Any]) -> None:
     if wrong:
         what = f"{count(wrong, 'thing')} {'is' if wrong == 1 else 'are'} wrong"
         say(("✗ ", "bad"), (f"certificate {report['name']}: ", "strong"), what)
+    elif _is_tried(checks):
+        all_is_well = f"all is well, as an order at {report['tried_at']} shows"
+        say(("✓ ", "good"), (f"certificate {report['name']}: ", "strong"), all_is_well)
     else:
-        at = report.get("tried_at", "")
-        where = f", as an order at {at} shows" if at and _is_tried(checks) else ""
-        say(("✓ ", "good"), (f"certificate {report['name']}: ", "strong"), f"all is well{where}")
+        said = "nothing is wrong, as far as it can be seen from here"
+        say(("✓ ", "good"), (f"certificate {report['name']}: ", "strong"), said)
     say(
         "  ",
         ("nothing was installed or kept, and nothing counts against its issuer's limits", "dim"),

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from supervisor.adapters.acme import dns_look, self_look
+from supervisor.adapters.acme import rehearse as rehearse_module
 from supervisor.adapters.acme.places import account_path
 from supervisor.adapters.acme.rehearse import rehearse
 from supervisor.model.acme import AcmeIssuer, ZoneAccess
@@ -303,3 +304,15 @@ def test_an_address_is_looked_at_as_it_is(one: Set) -> None:
     one.change(terms=terms)
     found = one.rehearsed()
     assert {check.state for check in found.checks if check.what in ("dns", "answer")} == {OK}
+
+
+def test_what_a_router_hides_is_not_held_against_it(
+    one: Set, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may hand the port on to us, and let nobody within see that."""
+    monkeypatch.setattr(rehearse_module, "is_own", lambda address, _: address != "127.0.0.9")
+    one.zone.records[WWW, "A"] = {"127.0.0.9"}
+    for is_nowhere in (False, True):
+        check = one.of("answer", f"{WWW} at 127.0.0.9", is_nowhere=is_nowhere)
+        assert check.state is UNSURE
+        assert "only the router's way" in check.hint
