@@ -35,7 +35,7 @@ _REVOKE_SECONDS = 120.0
 
 
 class AcmeCertificates(msgspec.Struct, kw_only=True):
-    """Asks issuers; for those that listen at one address, one after the other."""
+    """Asks issuers; for those that listen at one port, one after the other."""
 
     accounts: Path
     """Folder of the accounts' keys."""
@@ -44,7 +44,7 @@ class AcmeCertificates(msgspec.Struct, kw_only=True):
     """Who asks when to renew: loaded where there are certificates of issuers that can be asked."""
 
     async def issue(self, order: Order) -> Pair | OrderRefusal:
-        """Have one issued, if need be after others that listen at the same address."""
+        """Have one issued, if need be after others that listen at the same port."""
         seconds = order.timeout_seconds + _GRACE_SECONDS
         about = ", ".join(order.terms.domains[:3])
         async with self._alone(order):
@@ -59,7 +59,7 @@ class AcmeCertificates(msgspec.Struct, kw_only=True):
         raise Retry(f"cannot have a certificate issued for {about}: it is not said why")
 
     async def rehearse(self, asked: Rehearsal) -> Rehearsed:
-        """Try what an order would come to, unless another one listens at the same address."""
+        """Try what an order would come to, unless another one listens at the same port."""
         order, alone = asked.order, self._alone(asked.order)
         about = ", ".join(order.terms.domains[:3])
         if alone.locked():
@@ -81,8 +81,8 @@ class AcmeCertificates(msgspec.Struct, kw_only=True):
                 raise Retry(f"cannot try {about}: {error}") from error
 
     def _alone(self, order: Order) -> anyio.Lock:
-        place = order.listen
-        return self._listening.setdefault(place, anyio.Lock()) if place else anyio.Lock()
+        port = order.listen.rpartition(":")[2]
+        return self._listening.setdefault(port, anyio.Lock()) if port else anyio.Lock()
 
     async def standin(self, terms: CertificateTerms) -> Pair:
         """Make a self-signed one."""
