@@ -121,8 +121,8 @@ async def run(
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(process.pid, signal.SIGTERM)
             with anyio.move_on_after(grace_seconds, shield=True):
-                await _end_of(process)
-        if not ended:
+                await _end_of(process, with_all=True)
+        if not ended and process.returncode is None:
             _kill(process.pid)
         with anyio.move_on_after(_REAP_SECONDS, shield=True):
             await _end_of(process)
@@ -159,7 +159,8 @@ def _members(session: int) -> Iterator[int]:
                     yield int(place.name)
 
 
-async def _end_of(process: Popen[bytes]) -> None:
+async def _end_of(process: Popen[bytes], *, with_all: bool = False) -> None:
+    """Wait for it to end; what is left of its session ends then if it was killed, or `with_all`."""
     if process.returncode is not None:
         return
     pidfd = os.pidfd_open(process.pid)
@@ -169,7 +170,7 @@ async def _end_of(process: Popen[bytes]) -> None:
         os.close(pidfd)
     # Before it is reaped: as long, its number is no other's.
     how = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # noqa: ASYNC222
-    if how and how.si_code != os.CLD_EXITED:
+    if with_all or (how and how.si_code != os.CLD_EXITED):
         _kill(process.pid)
     process.wait()  # it has ended
 

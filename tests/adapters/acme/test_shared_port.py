@@ -87,7 +87,7 @@ async def test_a_process_that_dies_with_it_keeps_nobody_from_it(
 
     server.hears = hears
     first, second = (order(server, tmp_path, name, f"127.0.0.1:{port}") for name in ("a", "b"))
-    with pytest.raises(Retry, match="cannot have a certificate issued for a.example.org"):
+    with pytest.raises(Retry, match="cannot have a certificate issued for a"):
         await issuer.issue(first)
     assert len(killed) == 1
     for one in (second, first):
