@@ -18,7 +18,7 @@ from josepy.interfaces import JSONDeSerializable
 from josepy.json_util import decode_b64jose
 from josepy.jwk import JWK, JWKRSA
 from requests.adapters import HTTPAdapter
-from requests.utils import parse_header_links
+from requests.utils import get_environ_proxies, parse_header_links, select_proxy
 
 from supervisor import __version__
 from supervisor.adapters.acme.refusals import moved, odd, too_long, unreachable
@@ -203,7 +203,7 @@ class Network(ClientNetwork):
                     if len(body) > _LARGEST_ANSWER:
                         raise odd(name, "it says more than anybody is ready to hear")
         except (requests.RequestException, OSError, ValueError) as error:
-            raise unreachable(name, error, url=url) from error
+            raise unreachable(name, error, url=url, proxy=_proxy_to(url)) from error
         response._content = bytes(body)  # noqa: SLF001  # so does requests itself
         return response
 
@@ -257,6 +257,15 @@ def _context(issuer: AcmeIssuer) -> ssl.SSLContext:
 
 def _algorithm(key: JWK) -> jwa.JWASignature:
     return jwa.RS256 if isinstance(key, JWKRSA) else _ALGORITHMS[key.key.curve.name]
+
+
+def _proxy_to(url: str) -> str:
+    """Return HOST:PORT of the proxy by which a URL is asked; empty without one."""
+    try:
+        proxy = select_proxy(url, get_environ_proxies(url)) or ""
+        return urlsplit(proxy).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
 
 
 def _scheme(url: str) -> str:

@@ -98,8 +98,10 @@ def too_long(issuer: str, about: str, *, retry_after: float) -> Refused:
     return refused(FailureKind.PASSING, message, retry_after=retry_after)
 
 
-def unreachable(issuer: str, error: BaseException | str, *, url: str = "") -> Refused:
-    """Say that nobody answers, and why."""
+def unreachable(
+    issuer: str, error: BaseException | str, *, url: str = "", proxy: str = ""
+) -> Refused:
+    """Say that nobody answers, and why; `proxy` is HOST:PORT of one by which it was asked."""
     why, hint = error if isinstance(error, str) else "", ""
     if isinstance(error, BaseException):
         error = _root(error)
@@ -111,6 +113,12 @@ def unreachable(issuer: str, error: BaseException | str, *, url: str = "") -> Re
         if is_of_clock:
             hint = _CLOCK.format(minute(time.time()))
     at = f" ({one_line(url)})" if url else ""
+    if proxy:
+        at += f" by the proxy {one_line(proxy)}"
+        hint = hint or (
+            "the proxy comes from podvisor's environment: see https_proxy and no_proxy in"
+            " systemctl --user show-environment"
+        )
     return refused(
         FailureKind.PASSING, f"cannot reach the issuer {issuer}{at}: {one_line(why, _QUOTED)}", hint
     )

@@ -314,6 +314,19 @@ def test_an_issuer_that_is_gone_is_said(order: Order) -> None:
     assert "Connection refused" in found.message
 
 
+def test_a_proxy_that_is_gone_is_said(order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # and does not listen
+        place = f"127.0.0.1:{nobody.getsockname()[1]}"
+        monkeypatch.setenv("https_proxy", f"http://me:secret@{place}")
+        found = refused(with_issuer(order, directory="https://issuer.example/directory"))
+    assert found.kind is FailureKind.PASSING
+    assert f"(https://issuer.example/directory) by the proxy {place}: " in found.message
+    assert "Connection refused" in found.message
+    assert "https_proxy" in found.hint
+    assert "secret" not in found.message + found.hint
+
+
 @pytest.mark.parametrize("body", ["<html>", "[]", '{"newNonce": 1}', '{"newNonce": "ftp://x"}'])
 def test_an_answer_that_is_none_is_said(server: AcmeServer, order: Order, body: str) -> None:
     for kind in ("directory", "newAccount", "newOrder", "authorization", "order", "finalize"):
