@@ -27,6 +27,7 @@ import anyio
 
 from supervisor import __version__
 from supervisor.adapters.host.checks import Machine
+from supervisor.adapters.host.journal_writer import JournalWriter
 from supervisor.api import control
 from supervisor.controllers.isolate import leaves
 from supervisor.kit.sd_notify import Notifier
@@ -91,6 +92,8 @@ async def _serve(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
     """Everything between the first and the last line of the log."""
     reason, is_asked_to = "asked to", True
     questions = partial(control.serve, only_questions=True)
+    if journal := JournalWriter.of_service():
+        daemon.ledger.subscribe(journal.write)
     daemon.ledger.log(EventKind.STARTED, reason=f"podvisor {__version__}")
     try:
         async with anyio.create_task_group() as root:
@@ -108,6 +111,8 @@ async def _serve(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
     finally:
         notifier.stopping()
         daemon.ledger.log(EventKind.STOPPED, ok=is_asked_to, reason=reason)
+        if journal:
+            journal.close()
         daemon.close()
 
 

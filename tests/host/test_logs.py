@@ -40,3 +40,10 @@ def test_lines_of_a_container_and_what_was_done_to_it(user):
         kill $followed
     """
     user.run("sh", "-c", follow)
+
+    # The event log is in the journal, too.
+    user.host.run("journalctl", "--sync")
+    found = user.run("journalctl", "--user", "PODVISOR_APP=talk", "--output=json").stdout
+    told = [json.loads(line) for line in found.splitlines()]
+    assert {"applied", "suspended"} <= {one["PODVISOR_EVENT"] for one in told}
+    assert {one["_SYSTEMD_USER_UNIT"] for one in told} == {"podvisor.service"}
