@@ -112,6 +112,7 @@ class Planning:
                 clock=self._ports.clock,
                 files=self._ports.certificates,
                 imported=self._ports.imported,
+                podman=self._ports.podman,
                 settings=current,
             )
 

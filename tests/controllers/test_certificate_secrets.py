@@ -123,7 +123,7 @@ async def test_one_that_was_removed_comes_back_without_an_order_or_a_restart(wor
         assert daemon.board.apps["web"].state is AppState.READY
         event = world.events(EventKind.CERTIFICATE)[-1]
         assert event.reason == "its Podman secrets were made"
-        assert event.detail == f"secret {name} does not hold it"
+        assert event.detail == f"it is not in secret {name}"
 
 
 async def test_nothing_is_made_again_that_is_as_it_should_be(world):
@@ -133,6 +133,15 @@ async def test_nothing_is_made_again_that_is_as_it_should_be(world):
         daemon.queue.add("certificate:web", "app:web", "resync")
         await settle(daemon)
         assert sorted(world.podman.puts) == sorted(puts) == sorted(NAMES)
+
+
+async def test_a_plan_says_which_are_to_be_made(world):
+    async with world.running() as daemon:
+        await push(world, daemon, APP)
+        del world.podman.secrets["tls"], world.podman.labels["tls"]  # nobody tells of it
+        (step,) = (await daemon.service.plan(["web"])).steps
+        assert (step.certificate, step.reason) == ("web", "it is not in secret tls")
+        assert "tls" not in world.podman.secrets, "nothing is done"
 
 
 async def test_secrets_for_a_certificate_that_is_there_already(world):

@@ -9,13 +9,20 @@ from contextlib import suppress
 import msgspec
 from msgspec.structs import replace
 
-from supervisor.controllers.ports import CertificateFiles, ImportedCertificates, Ledger
+from supervisor.controllers.certificates.secrets import secrets_without
+from supervisor.controllers.ports import CertificateFiles, ImportedCertificates, Ledger, Podman
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.certificates import records
 from supervisor.core.certificates.next_step import next_step_by
 from supervisor.core.certificates.order_reason import order_reason
 from supervisor.core.certificates.seen import Seen
-from supervisor.core.certificates.steps import InstallAgain, OrderOne, StandIn, TakeImported
+from supervisor.core.certificates.steps import (
+    InstallAgain,
+    MakeSecrets,
+    OrderOne,
+    StandIn,
+    TakeImported,
+)
 from supervisor.core.plan.certificates import described
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
@@ -34,6 +41,7 @@ class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     files: CertificateFiles
     imported: ImportedCertificates
+    podman: Podman
     settings: CurrentSettings
 
     async def add_to(
@@ -64,7 +72,7 @@ class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
         record = known.get(name, _NOTHING)
         if record.ready and records.same_terms(record.ready.terms, certificate.terms):
             return InstallCertificate(app=app, certificate=name, reason="it was issued")
-        seen = await self._see(certificate, record)
+        seen = await self._see(app, certificate, record)
         step = next_step_by(
             self.settings.now.certificates,
             certificate,
@@ -80,7 +88,7 @@ class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
             case StandIn():
                 why = f"{step.reason}; a self-signed one takes its place until then"
                 return OrderCertificate(app=app, certificate=name, reason=why)
-            case InstallAgain() | TakeImported():
+            case InstallAgain() | TakeImported() | MakeSecrets():
                 return InstallCertificate(app=app, certificate=name, reason=step.reason)
         lost = not (seen.kept or seen.installed)
         if order_reason(certificate, record, now, lost=lost) is None:
@@ -92,8 +100,10 @@ class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
             detail=step.reason,
         )
 
-    async def _see(self, certificate: DesiredCertificate, record: CertificateRecord) -> Seen:
-        """Look at its files; what cannot be read counts as being well."""
+    async def _see(
+        self, app: str, certificate: DesiredCertificate, record: CertificateRecord
+    ) -> Seen:
+        """Look at its files and secrets; what cannot be read counts as being well."""
         seen, current = Seen(folder=self.files.place(certificate)), record.current
         with suppress(Failure):
             seen = replace(seen, imported=await self.imported.all())
@@ -103,6 +113,9 @@ class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
         with suppress(Failure):
             kept = await self.files.kept(certificate.name, current) is not None
             installed = await self.files.is_installed(certificate, current)
+        with suppress(Failure):
+            lacking = await secrets_without(self.podman, certificate, current, app=app)
+            seen = replace(seen, secrets=lacking)
         return replace(seen, kept=kept, installed=installed)
 
 

@@ -3,7 +3,7 @@
 What they hold comes from what is kept, and goes to Podman; only their names are remembered.
 """
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from msgspec.structs import replace
@@ -15,7 +15,6 @@ from supervisor.core.certificates.secret_texts import secret_texts
 from supervisor.model.acme import Pair
 from supervisor.model.certificate import CertificateRecord, DesiredCertificate, Issued
 from supervisor.model.errors import Stalled
-from supervisor.model.observed import Inventory
 from supervisor.model.secret import (
     APP_LABEL,
     CERTIFICATE_LABEL,
@@ -36,10 +35,8 @@ class CertificateSecrets(msgspec.Struct, frozen=True, kw_only=True):
 
     async def lacking(self, certificate: DesiredCertificate, current: Issued) -> tuple[str, ...]:
         """Return the secrets that do not hold it, and should."""
-        if not certificate.secrets:
-            return ()
-        inventory = await self.podman.inventory(secrets=True)
-        return tuple(self._lacking(certificate, current, inventory))
+        app = self.memory.of(certificate.name).app
+        return await secrets_without(self.podman, certificate, current, app=app)
 
     async def check(self, certificate: DesiredCertificate) -> None:
         """Raise Stalled if one is there that is somebody else's: then nothing is changed."""
@@ -61,7 +58,7 @@ class CertificateSecrets(msgspec.Struct, frozen=True, kw_only=True):
         lacking = set(await self.lacking(certificate, issued))
         if not lacking:
             return
-        name, app = certificate.name, self._app(certificate)
+        name, app = certificate.name, self.memory.of(certificate.name).app
         known = (*self.memory.of(name).secrets, *certificate.podman_secrets)
         self._remember(name, tuple(dict.fromkeys(known)))
         labels = {
@@ -97,17 +94,17 @@ class CertificateSecrets(msgspec.Struct, frozen=True, kw_only=True):
 
         self.memory.change(name, remembered)
 
-    def _lacking(
-        self, certificate: DesiredCertificate, current: Issued, inventory: Inventory
-    ) -> Iterator[str]:
-        made_of = _made_of(current, self._app(certificate))
-        for name in certificate.podman_secrets:
-            owner = inventory.owned_secrets.get(name)
-            if owner is None or (owner.certificate, owner.made_of) != (certificate.name, made_of):
-                yield name
 
-    def _app(self, certificate: DesiredCertificate) -> str:
-        return self.memory.of(certificate.name).app
+async def secrets_without(
+    podman: Podman, certificate: DesiredCertificate, current: Issued, *, app: str
+) -> tuple[str, ...]:
+    """Return the secrets that do not hold it, as made for an app, and should. Raises Retry."""
+    if not certificate.secrets:
+        return ()
+    owned = (await podman.inventory(secrets=True)).owned_secrets
+    wanted = (certificate.name, _made_of(current, app))
+    held = {name for name, one in owned.items() if (one.certificate, one.made_of) == wanted}
+    return tuple(name for name in certificate.podman_secrets if name not in held)
 
 
 def _made_of(issued: Issued, app: str) -> str:

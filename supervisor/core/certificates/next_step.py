@@ -157,7 +157,7 @@ def _as_installed(
     if not seen.installed:
         return InstallAgain(reason="its files are damaged or gone, or have another mode or owner")
     if seen.secrets:
-        return MakeSecrets(reason=f"secret {_some(seen.secrets)} does not hold it")
+        return MakeSecrets(reason=f"it is not in secret {_some(seen.secrets)}")
     return None
 
 
