@@ -202,7 +202,8 @@ def test_an_issuer_that_the_settings_do_not_have_is_said(
 ) -> None:
     write(home / "config/podvisor/config.toml", "")
     said = podvisor("certs", "import", str(certbot.root))
-    assert said.code == 3
+    assert said.code == 1
+    assert "Nothing in ~/le can be taken over." in said.out
     assert "the settings do not have" in said.out
     assert f'directory = "{DIRECTORY}"' in said.out
     assert waiting(home) == []

@@ -4,9 +4,12 @@ import anyio
 import pytest
 
 from supervisor.model.acme import FailureKind, OrderRefusal
+from supervisor.model.certificate import KeyType
 from supervisor.model.certificate_status import CertificateState, RenewRequest
 from supervisor.model.events import Event, EventKind
+from supervisor.model.imported import Imported
 from supervisor.model.status import AppState
+from tests.fakes.certificates import make_pair
 
 pytestmark = pytest.mark.anyio
 FILES = {
@@ -162,3 +165,28 @@ async def test_a_plan_of_what_was_never_deployed_orders_its_certificate(world):
         assert needs == ["certificate two: it is not there yet"]
         steps = (await daemon.service.plan(["web"])).steps
         assert steps == (), "it is not asked for"
+
+
+async def test_what_was_imported_is_planned_taken_and_told_of(world):
+    refuse(world)
+    async with world.running() as daemon:
+        await anyio.sleep(30)
+        now = world.clock.now()
+        pair = make_pair("certbot's", ("web.example.org",), now=now)
+        issuer = "https://acme-v02.api.letsencrypt.org/directory"
+        about = {"directory": issuer, "key_type": KeyType.ECDSA_P256, "digest": "", "at": now}
+        one = Imported(facts=pair.facts, source="/le/live/web/fullchain.pem", **about)
+        world.imported.put(one, pair)
+        why = "it is in /le/live/web/fullchain.pem"
+        steps, _ = await planned(daemon)
+        assert steps == [("install-certificate", "web", "site", why)]
+        told = []
+
+        async def tell(one):
+            told.append(one)
+
+        (found,) = (await daemon.service.take_imported(tell)).certificates
+        assert (found.state, found.serial) == (CertificateState.VALID, pair.facts.serial)
+        assert any(one.reason.startswith("taken over, valid until") for one in told)
+        assert (await status(daemon)).state is AppState.READY
+        assert len(world.issuer.orders) == 1, "the one that was refused"

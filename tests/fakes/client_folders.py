@@ -119,6 +119,7 @@ class CertificateAuthority:
 
 def write(path: Path, text: str, mode: int = 0o600) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
     path.write_text(text)
     path.chmod(mode)
     return path

@@ -16,6 +16,8 @@ _LARGEST = 256 << 10
 """Of a file: the longest chains take some kilobytes."""
 _MANY = 2_000
 """Of entries in a folder."""
+PARTS = {"live", "archive", "renewal", "accounts", "certificates", "acme"}
+"""Folders within a client's: who names one means all of it."""
 _OF_GROUP, _OF_ALL, _INTO_GROUP, _INTO_ALL = 0o040, 0o004, 0o011, 0o001
 """Who may read a file, and who may look for one in a folder."""
 
@@ -105,7 +107,7 @@ class ClientFolder:
                     if len(names) > _MANY:
                         raise UnreadableError(path, f"there are more than {_MANY} files in it")
         except OSError as error:
-            raise self._unreadable(path, error) from error
+            raise _unreadable(path, error, _to_copy(self.root)) from error
         return [path / name for name in sorted(names)]
 
     def _inside(self, path: Path) -> str:
@@ -113,7 +115,7 @@ class ClientFolder:
         try:
             real = os.path.realpath(path, strict=True)
         except (OSError, ValueError) as error:
-            raise self._unreadable(path, error) from error
+            raise _unreadable(path, error, _to_copy(self.root)) from error
         if not self._is_inside(real):
             raise UnreadableError(
                 path,
@@ -144,7 +146,7 @@ class ClientFolder:
                 mode = os.fstat(file.fileno()).st_mode
                 content = file.read(_LARGEST + 1)
         except OSError as error:
-            raise self._unreadable(path, error) from error
+            raise _unreadable(path, error, _to_copy(self.root)) from error
         if len(content) > _LARGEST:
             raise UnreadableError(path, f"it is larger than {_LARGEST >> 10} KB")
         try:
@@ -152,20 +154,35 @@ class ClientFolder:
         except UnicodeDecodeError as error:
             raise UnreadableError(path, "it is no text") from error
 
-    def _unreadable(self, path: Path, error: OSError | ValueError) -> UnreadableError:
-        if isinstance(error, FileNotFoundError | NotADirectoryError):
-            return MissingError(path, "it is not there")
-        if isinstance(error, PermissionError):
-            return UnreadableError(path, "only another user may read it", self._hand_over())
-        why = getattr(error, "strerror", None) or "its name cannot be used"
-        return UnreadableError(path, f"it cannot be read: {why}")
 
-    def _hand_over(self) -> str:
-        copy = f"~/{self.root.name.lstrip('.') or 'files'}-copy"
-        return (
-            f"have a copy for yourself: sudo cp -a {self.root} {copy} && sudo chown -R"
+def kind_of(path: Path) -> int:
+    """Return the kind of a file, as `stat` has it. Raises UnreadableError."""
+    try:
+        return stat.S_IFMT(path.stat().st_mode)
+    except (OSError, ValueError) as error:
+        raise _unreadable(path, error, _to_copy(path)) from error
+
+
+def _unreadable(path: Path, error: OSError | ValueError, to_copy: Path) -> UnreadableError:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return MissingError(path, "it is not there")
+    if isinstance(error, PermissionError):
+        copy = f"~/{to_copy.name.lstrip('.') or 'files'}-copy"
+        hint = (
+            f"have a copy for yourself: sudo cp -a {to_copy} {copy} && sudo chown -R"
             f' "$(id -u):$(id -g)" {copy}; import that, and remove it then'
         )
+        return UnreadableError(path, "only another user may read it", hint)
+    why = getattr(error, "strerror", None) or "its name cannot be used"
+    return UnreadableError(path, f"it cannot be read: {why}")
+
+
+def _to_copy(path: Path) -> Path:
+    """Return the whole of what a path is in: links in it lead to other parts."""
+    for one in (path, *path.parents[:2]):
+        if one.name in PARTS:
+            return one.parent
+    return path
 
 
 def _mode(path: Path) -> int:

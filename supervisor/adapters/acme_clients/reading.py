@@ -1,5 +1,6 @@
 """Read what another ACME client left, and verify it: a helper, asked by `wiring.importing`."""
 
+import stat
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from supervisor.adapters.acme_clients import caddy, certbot, lego, pem_files, verify
-from supervisor.adapters.acme_clients.folder import ClientFolder, UnreadableError
+from supervisor.adapters.acme_clients.folder import PARTS, ClientFolder, UnreadableError, kind_of
 from supervisor.adapters.acme_clients.raw import Found, RawAccount, RawCertificate
 from supervisor.kit.helper import serve
 from supervisor.model.client_folders import (
@@ -19,8 +20,7 @@ from supervisor.model.client_folders import (
     Reading,
 )
 
-_PARTS = {"live", "archive", "renewal", "accounts", "certificates", "acme"}
-"""Folders within a client's: who names one means all of it."""
+_Opened = tuple[ClientFolder, tuple[Client, ...], Iterator[Found]]
 
 
 def read(asked: ReadFolder) -> Reading:
@@ -65,42 +65,39 @@ def _is_named(one: FoundCertificate, names: tuple[str, ...]) -> bool:
     return not names or not {one.name, *one.domains}.isdisjoint(names)
 
 
-def _opened(path: Path) -> tuple[ClientFolder, tuple[Client, ...], Iterator[Found]]:
+def _opened(path: Path) -> _Opened:
     """Tell whose folder it is, or to whose it belongs. Raises UnreadableError."""
-    folder = ClientFolder(path if path.is_dir() else path.parent)
-    if path.is_dir():
+    kind = kind_of(path)
+    if kind not in (stat.S_IFDIR, stat.S_IFREG):
+        raise UnreadableError(path, "it is no folder and no file")
+    is_folder = kind == stat.S_IFDIR
+    folder = ClientFolder(path if is_folder else path.parent)
+    if is_folder:
         folder.files(path)  # what cannot be looked into is said
-        if certbot.is_certbots(folder):
-            return folder, (Client.CERTBOT,), certbot.read(folder)
-        if caddy.is_caddys(folder):
-            return folder, (Client.CADDY,), caddy.read(folder)
-        if lego.is_legos(folder):
-            return folder, (Client.LEGO,), lego.read(folder)
-    whole = _of_one(path)
-    if whole is not None:
-        return whole
-    if not (path.is_dir() or path.is_file()):
-        is_there = folder.has(path)
-        raise UnreadableError(
-            path, "it is no folder and no file" if is_there else "it is not there"
-        )
+    opened = (_whole(folder) if is_folder else None) or _part(path, is_folder=is_folder)
+    if opened is not None:
+        return opened
     found = [*pem_files.read(folder, path)]
     clients = (Client.FILES,) if found else ()
     return folder, clients, iter(found)
 
 
-def _of_one(path: Path) -> tuple[ClientFolder, tuple[Client, ...], Iterator[Found]] | None:
-    """Tell whether it is one certificate's, in a client's folder."""
+def _whole(folder: ClientFolder) -> _Opened | None:
+    """Tell whether it is the whole of a client's."""
+    if certbot.is_certbots(folder):
+        return folder, (Client.CERTBOT,), certbot.read(folder)
+    if caddy.is_caddys(folder):
+        return folder, (Client.CADDY,), caddy.read(folder)
+    if lego.is_legos(folder):
+        return folder, (Client.LEGO,), lego.read(folder)
+    return None
+
+
+def _part(path: Path, *, is_folder: bool) -> _Opened | None:
+    """Tell whether it is part of a client's: then that, or one certificate of it, is meant."""
     above = path.parents
-    is_folder = path.is_dir()
-    if is_folder and path.name in _PARTS:
-        whole = ClientFolder(above[0])
-        if path.name != "certificates" and certbot.is_certbots(whole):
-            return whole, (Client.CERTBOT,), certbot.read(whole)
-        if caddy.is_caddys(whole):
-            return whole, (Client.CADDY,), caddy.read(whole)
-        if lego.is_legos(whole):
-            return whole, (Client.LEGO,), lego.read(whole)
+    if is_folder and path.name in PARTS:
+        return _whole(ClientFolder(above[0]))
     if is_folder and len(above) > 1 and above[0].name in ("live", "archive"):
         folder = ClientFolder(above[1])
         if certbot.is_certbots(folder):
@@ -109,7 +106,7 @@ def _of_one(path: Path) -> tuple[ClientFolder, tuple[Client, ...], Iterator[Foun
         folder = ClientFolder(above[2])
         if caddy.is_caddys(folder):
             return folder, (Client.CADDY,), caddy.read(folder, path.name)
-    if path.is_file() and len(above) > 1 and above[0].name == "certificates":
+    if not is_folder and len(above) > 1 and above[0].name == "certificates":
         folder = ClientFolder(above[1])
         if lego.is_legos(folder):
             name = path.name.removesuffix(path.suffix).removesuffix(".issuer")

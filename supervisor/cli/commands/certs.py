@@ -109,11 +109,11 @@ def revoke(name: str, as_json: bool) -> int:
     epilog=codes.epilog(
         codes.NOT_WELL,
         c0="all is taken over that can be, or was before",
-        c1="PATH cannot be read, or there is nothing in it",
+        c1="PATH cannot be read, or there is nothing in it that can be taken over",
         c3="something in PATH is of no use: the reason is said; the rest is taken over",
     ),
 )
-@click.argument("path", type=click.Path())
+@click.argument("path", type=click.Path(readable=False))
 @click.option("--name", "names", metavar="NAME", multiple=True, help="Only this certificate.")
 @click.option(
     "--account", metavar="TEXT", default="", help="Only the account with this URL, or address."
@@ -167,7 +167,9 @@ def import_(
         screen.write_json(msgspec.json.encode(report))
     else:
         import_view.show(report)
-    return codes.NOT_WELL if any(one.is_fault for one in report.notes) else codes.OK
+    if not any(one.is_fault for one in report.notes):
+        return codes.OK
+    return codes.NOT_WELL if report.accounts or report.certificates else codes.ERROR
 
 
 @command.command(

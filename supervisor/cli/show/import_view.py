@@ -25,7 +25,7 @@ _MARKS: dict[Outcome, Cell] = {
 def show(report: ImportReport) -> None:
     """Write a line for each, what a person should know, and the files that are to be written."""
     if not (report.accounts or report.certificates):
-        say("There is nothing to take over in ", (places.shown(report.path), "strong"), ".")
+        say("Nothing in ", (places.shown(report.path), "strong"), " can be taken over.")
     rows = [_account(one, is_dry=report.is_dry_run) for one in report.accounts]
     rows += [_certificate(one, is_dry=report.is_dry_run) for one in report.certificates]
     screen.table(rows)

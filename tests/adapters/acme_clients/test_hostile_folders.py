@@ -318,3 +318,28 @@ def test_where_nothing_is_nothing_is_found(tmp_path: Path, name: str, said: str)
     found = found_in(tmp_path / name)
     assert found.clients == ()
     assert [one.text for one in found.notes] == ([said] if said else [])
+
+
+def test_a_pipe_is_neither_a_folder_nor_a_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (note,) = found_in(tmp_path / "pipe").notes
+    assert note.text == "it is no folder and no file"
+
+
+@pytest.mark.parametrize("part", ["", "live", f"live/{GOOD}", f"live/{GOOD}/fullchain.pem"])
+def test_what_only_root_may_read_is_said_with_how_to_have_it(certbot: Certbot, part: str) -> None:
+    closed = [certbot.root / name for name in ("live", "archive", "accounts")]
+    for one in closed:
+        one.chmod(0)
+    if os.access(closed[0], os.R_OK):
+        pytest.skip("root may read all")
+    try:
+        found = found_in(certbot.root / part)
+    finally:
+        for one in closed:
+            one.chmod(0o700)
+    assert found.certificates == ()
+    assert {one.text for one in found.notes} == {"only another user may read it"}
+    hints = {one.hint for one in found.notes}
+    assert len(hints) == 1
+    assert f"sudo cp -a {certbot.root} ~/le-copy && sudo chown -R" in hints.pop()
