@@ -194,14 +194,12 @@ def test_of_one_that_is_had_it_is_said_since_when(podvisor: Podvisor, daemon: An
         GOOD,
         state=CertificateState.ORDERED,
         waits_for="it is asked of letsencrypt: it expires in 29 days",
-        had_since=NOW - 150,
+        had_since=NOW - 2.5 * DAY,
     )
     daemon.answer("/v1/certificates", listed(had))
-    words = (
-        "certificate web: it is asked of letsencrypt: it expires in 29 days; begun 2 minutes ago"
-    )
+    words = "certificate web: it is asked of letsencrypt: it expires in 29 days; begun 2 days ago"
     for said in (podvisor("certs", "show", "web"), podvisor("certs")):
-        assert words.replace("2 minutes", "2min") in said.out.replace("2 minutes", "2min")
+        assert words in said.out
 
 
 @pytest.mark.parametrize("order", ["renew", "revoke"])

@@ -64,7 +64,7 @@ class AcmeCertificates(msgspec.Struct, kw_only=True):
         about = ", ".join(order.terms.domains[:3])
         if alone.locked():
             raise Retry(
-                f"cannot try {about}: an order that is under way listens at {order.listen}",
+                f"cannot try {about}: another one that is under way listens at {order.listen}",
                 "podvisor certs says which; try again when it has ended",
             )
         async with alone:

@@ -1,11 +1,14 @@
 """Looks from here at what an issuer would look at: who answers for a name, and with what."""
 
+import contextlib
 import errno
 import hashlib
 import http.client
 import os
 import socket
 import ssl
+import threading
+from collections.abc import Iterator
 from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -17,6 +20,7 @@ from supervisor.model.certificate import Challenge
 HTTP_PORT, TLS_PORT = 80, 443
 ALPN = "acme-tls/1"
 _SECONDS = 5.0
+_ANSWER_SECONDS = 15.0
 _MOST_REDIRECTS = 5
 _LARGEST = 4 << 10
 _NO_WAY = {errno.ENETUNREACH, errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT}
@@ -66,9 +70,10 @@ def _over_http(proof: Proof, address: str, port: int) -> Seen:
         connection = _connection(parts.scheme, address, place)
         try:
             path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-            connection.request("GET", path, headers={"Host": parts.netloc, "Accept": "*/*"})
-            answer = connection.getresponse()
-            body = answer.read(_LARGEST)
+            with _at_most(connection):
+                connection.request("GET", path, headers={"Host": parts.netloc, "Accept": "*/*"})
+                answer = connection.getresponse()
+                body = answer.read(_LARGEST)
         finally:
             connection.close()
         if answer.status == HTTPStatus.OK and body.strip() == proof.authorization.encode():
@@ -94,6 +99,22 @@ def _connection(scheme: str, address: str, port: int) -> http.client.HTTPConnect
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return http.client.HTTPSConnection(address, port, timeout=_SECONDS, context=context)
+
+
+@contextlib.contextmanager
+def _at_most(connection: http.client.HTTPConnection) -> Iterator[None]:
+    """Hang up on one that answers byte by byte, for ever."""
+
+    def hang_up() -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            connection.sock.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(_ANSWER_SECONDS, hang_up)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def _absolute(target: str, url: str) -> str:

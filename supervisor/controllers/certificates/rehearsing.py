@@ -51,7 +51,7 @@ class Rehearsals(msgspec.Struct, frozen=True, kw_only=True):
             checks.append(await self._authority(certificate))
         else:
             if self.issuing.is_at_work(certificate.terms):
-                raise Retry(f"cannot try {request.name}: it is being ordered; see podvisor certs")
+                raise Retry(f"cannot try {request.name}: it is being ordered, or tried, just now")
             tried_at, found = await self._tried(certificate, request.issuer)
         checks += settled(found.checks, is_issued=found.is_issued)
         checks.append(await self._folder(certificate))

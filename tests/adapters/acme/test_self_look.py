@@ -146,3 +146,23 @@ def test_tls_that_somebody_else_ends_is_said() -> None:
         seen = look(PROOF, HOME, Challenge.TLS_ALPN, port=port)
     assert seen.said.startswith(f"somebody else answers at port {port}: a server that ends TLS")
     assert seen.word == "unauthorized"
+
+
+def test_one_that_answers_for_ever_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("supervisor.adapters.acme.self_look._ANSWER_SECONDS", 0.3)
+    with socket.create_server((HOME, 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while True:
+                    connection.sendall(b"X: y\r\n")
+                    if connection.recv(1 << 16) == b"":
+                        return
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        seen = look(PROOF, HOME, Challenge.HTTP, port=server.getsockname()[1])
+        thread.join(60)
+    assert seen.word
