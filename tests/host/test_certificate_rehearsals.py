@@ -103,8 +103,11 @@ def test_what_is_right_and_what_is_not_is_said_and_nothing_is_changed(user, acme
     elsewhere = of("dns", "elsewhere")
     assert elsewhere.startswith("unsure: it leads to 192.0.2.1, and this machine has ")
     forbidden = of("caa", "forbidden")
-    assert f"let other.example issue certificates, not {IDENTITY}" in forbidden
-    assert f'0 issue "{IDENTITY}"' in checks["caa", "forbidden.example.test"]["hint"]
+    assert "let other.example issue certificates" in forbidden
+    if forbidden.startswith("wrong"):  # the older Pebble does not say what it is called
+        assert f'0 issue "{IDENTITY}"' in checks["caa", "forbidden.example.test"]["hint"]
+    else:
+        assert "pebble does not say by which name it goes there" in forbidden
     assert of("answer", "forbidden", places["here"]).startswith("ok: ")
     assert said["order", "pebble-staging"][0] == "wrong"
 

@@ -58,13 +58,9 @@ def caa_problem(
             return (
                 f"the CAA records of {plain(at)} hold a critical property that nobody knows: {tag}"
             )
-    wild = [record for record in records if record.tag.lower() == b"issuewild"]
-    rules = [record for record in records if record.tag.lower() == b"issue"]
-    if wildcard and wild:
-        rules = wild
-    if not rules:
+    allowed = _allowed(records, wildcard=wildcard)
+    if not allowed:
         return ""
-    allowed = [_Rule.of(record) for record in rules]
     ours = [rule for rule in allowed if rule.issuer in known]
     if any(not rule.methods or not challenge or challenge in rule.methods for rule in ours):
         return ""
@@ -73,10 +69,35 @@ def caa_problem(
             f"the CAA records of {plain(at)} let {ours[0].issuer} validate by "
             f"{', '.join(sorted(ours[0].methods))} only, not by {challenge}"
         )
-    others = ", ".join(sorted({rule.issuer for rule in allowed} - {""})) or "nobody"
-    what = "wildcard certificates" if wildcard else "certificates"
     asked = " or ".join(sorted(known))
-    return f"the CAA records of {plain(at)} let {others} issue {what}, not {asked}"
+    return f"{_in_words(at, allowed, wildcard=wildcard)}, not {asked}"
+
+
+def caa_issuers(domain: str, resolvers: Sequence[str]) -> str:
+    """Say whom the CAA records of a name let certify it; empty if all may, or nobody answers."""
+    wildcard = domain.startswith("*.")
+    if (name := _name(domain)) is None:
+        return ""
+    try:
+        at, records = _relevant(name, _quick(resolvers))
+    except (DnsError, _Unanswered):
+        return ""
+    allowed = _allowed(records, wildcard=wildcard)
+    return _in_words(at, allowed, wildcard=wildcard) if allowed else ""
+
+
+def _allowed(records: Sequence[dns.rdtypes.ANY.CAA.CAA], *, wildcard: bool) -> "list[_Rule]":
+    wild = [record for record in records if record.tag.lower() == b"issuewild"]
+    rules = [record for record in records if record.tag.lower() == b"issue"]
+    if wildcard and wild:
+        rules = wild
+    return [_Rule.of(record) for record in rules]
+
+
+def _in_words(at: dns.name.Name, allowed: "Sequence[_Rule]", *, wildcard: bool) -> str:
+    who = ", ".join(sorted({rule.issuer for rule in allowed} - {""})) or "nobody"
+    what = "wildcard certificates" if wildcard else "certificates"
+    return f"the CAA records of {plain(at)} let {who} issue {what}"
 
 
 def _quick(resolvers: Sequence[str]) -> dns.resolver.Resolver:

@@ -147,6 +147,9 @@ class _Rehearsal:
         elif meta.caa_identities:
             who = " or ".join(one_line(one, 60) for one in meta.caa_identities[:3])
             self._say("caa", domain, f"DNS lets {who} issue for it")
+        elif said := dns_look.caa_issuers(domain, order.resolvers):
+            message = f"{said}; {order.issuer.name} does not say by which name it goes there"
+            self._say("caa", domain, message, "see whether that is it", state=CheckState.UNSURE)
 
     # --- http-01 and tls-alpn-01
 

@@ -316,3 +316,14 @@ def test_what_a_router_hides_is_not_held_against_it(
         check = one.of("answer", f"{WWW} at 127.0.0.9", is_nowhere=is_nowhere)
         assert check.state is UNSURE
         assert "only the router's way" in check.hint
+
+
+def test_of_an_issuer_without_a_name_in_dns_it_is_said_who_may(one: Set) -> None:
+    one.real.meta = {}
+    one.zone.put(BARE, "CAA", '0 issue "other.example"')
+    check = one.of("caa", WWW)
+    assert check.state is UNSURE
+    assert check.message.startswith(f"the CAA records of {BARE} let other.example issue cert")
+    assert "fake does not say by which name it goes there" in check.message
+    one.zone.records[BARE, "CAA"] = set()
+    assert "caa" not in {check.what for check in one.rehearsed().checks}
