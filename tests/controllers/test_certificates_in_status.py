@@ -6,6 +6,7 @@ import pytest
 from supervisor.model.acme import FailureKind, OrderRefusal
 from supervisor.model.certificate import KeyType
 from supervisor.model.certificate_status import CertificateState, RenewRequest
+from supervisor.model.errors import Retry
 from supervisor.model.events import Event, EventKind
 from supervisor.model.imported import Imported
 from supervisor.model.status import AppState
@@ -190,3 +191,32 @@ async def test_what_was_imported_is_planned_taken_and_told_of(world):
         assert any(one.reason.startswith("taken over, valid until") for one in told)
         assert (await status(daemon)).state is AppState.READY
         assert len(world.issuer.orders) == 1, "the one that was refused"
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+async def test_what_cannot_be_installed_is_said_once_and_beside_its_app(world, is_first):
+    full = Retry("cannot install site: no space left", hint="make room")
+    install = world.certificates.install
+
+    async def fails(certificate, pair):
+        if world.certificates.installs or is_first:
+            raise full
+        return await install(certificate, pair)
+
+    world.certificates.install = fails
+    async with world.running() as daemon:
+        await anyio.sleep(30)
+        if not is_first:
+            daemon.service.certificate_service.actions().renew("site", at_once=True)
+            await anyio.sleep(30)
+        found = await daemon.service.look()
+        (app,) = found.apps
+        assert found.problems == ()
+        if is_first:
+            (need,) = app.waiting
+            assert "no space left; make room; tried again in" in str(need)
+            assert app.state is AppState.FAILING
+        else:
+            (one,) = app.certificates
+            assert (one.error, one.hint) == (str(full), "make room")
+        assert "certificate:site" in daemon.board.problems, "the loop knows of it"

@@ -451,3 +451,27 @@ async def test_words_that_were_withheld_are_shown_when_the_secrets_can_be_read(w
         world.podman.unreadable = False
         await anyio.sleep(600)
         assert "password … failed" in str(daemon.board.apps["web"])
+
+
+@pytest.mark.parametrize("text", [AGE, "[Secret]\nGenerate=32\n"], ids=["age", "generated"])
+async def test_a_secret_that_goes_to_another_app_stays_as_it_is(world, text):
+    """As in a flat folder, where it is the first's that uses it."""
+    async with world.running() as daemon:
+        await world.push(daemon, {**APP, "apps/web/db.secret": text})
+        before = dict(world.podman.secrets)
+        rest = {"apps/web/web.container": "secret=db", "apps/web/side.container": "v1"}
+        new = {
+            "apps/a/a.container": "secret=db",
+            "apps/a/db.secret": text,
+            "apps/a/db.age": APP["apps/web/db.age"],
+        }
+        await world.push(daemon, {**rest, **new})
+        await settle(daemon)
+        assert world.podman.secrets == before
+        assert world.machine.running.keys() == {"web.service", "side.service", "a.service"}
+        assert not steps(world, "restart")
+        assert not steps(world, "remove-secret")
+        assert {one.state for one in daemon.board.apps.values()} == {AppState.READY}
+        await world.push(daemon, rest | {"apps/web/x": "y"})
+        await settle(daemon)
+        assert "web.service" in world.machine.running

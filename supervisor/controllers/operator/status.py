@@ -99,11 +99,18 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
         `units` may be ahead of what their apps' passes have seen.
         """
         board, bare = self.board, self.of_daemon()
-        problems = (*bare.problems, *board.problems.values())
+        certificates = self.certificates.statuses()
+        # What is wrong with a certificate stands beside its app.
+        told = {
+            Kind.CERTIFICATE.key(one.name)
+            for one in certificates
+            if one.is_ailing and one.app in board.apps
+        }
+        others = (problem for key, problem in board.problems.items() if key not in told)
+        problems = (*bare.problems, *others)
         if not self.desired_state.settings.sources:
             problems = (*problems, NO_SOURCE)
         problems = (*problems, *unfitting(self.desired_state, self.desired_state.settings))
-        certificates = self.certificates.statuses()
         apps = (one for one in board.now(units) if not app or one.name == app)
         return replace(
             bare,
