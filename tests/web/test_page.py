@@ -52,7 +52,7 @@ async def test_what_is_wrong_comes_first(page: Any, service: FakeService) -> Non
         for words in (
             "1 thing is wrong",
             "web.service is down (exit-code), brought back 3 times",
-            "journalctl --user -u web.service -n 30",
+            "podvisor logs web.service -n 30",
             "docker.io/x:1: pulled",
             '<a href="/apps/blog">',
         )

@@ -130,7 +130,7 @@ def _bad_units(app: dict[str, Any], now: float) -> Iterator[Line]:
         how = unit.get("result") or unit["active"] or "unknown"
         parts = (health_in_words(unit, now), trouble_in_words(unit, now))
         text = ", ".join(filter(None, (f"{unit['name']} is down ({how})" if down else "", *parts)))
-        command = f"journalctl --user -u {unit['name']} -n 30"
+        command = f"podvisor logs {unit['name']} -n 30"
         yield Line(app=app["name"], text=text or f"{unit['name']}: {how}", command=command)
 
 
