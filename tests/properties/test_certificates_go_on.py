@@ -44,6 +44,7 @@ from tests.core.certificates.samples import DAY, FOLDER, HOUR, NOW, issued
 LIMITS = limits.LETS_ENCRYPT
 NAMES = st.sampled_from(["one", "other"])
 DOMAINS = [("a.example.org",), ("*.a.example.org", "b.example.org"), ("c.example.org",)]
+DIRECTORY = "https://ca.example.org/directory"
 STEPS_OF_A_PASS = 80
 
 
@@ -246,6 +247,7 @@ class Certificates(RuleBasedStateMachine):
             limits=LIMITS,
             others=others,
             way=self.way,
+            directory=DIRECTORY,
         )
 
     def do(self, name, step, outcome, window, served):
