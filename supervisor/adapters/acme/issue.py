@@ -32,6 +32,7 @@ from supervisor.adapters.acme.refusals import (
     of_order,
     refused,
     unlike,
+    unproven,
 )
 from supervisor.adapters.acme.replies import (
     Authorization,
@@ -249,16 +250,16 @@ class Issue:
                 if challenge.status == "pending":
                     self._ready(challenge)
             self.pauses = 0
-            failed: list[Refused] = []
+            failed: dict[str, Refused] = {}
             for url, _ in waiting:
                 found, response = self.network.ask(url, Authorization)
                 while found.status == "pending":
                     self._pause(response)
                     found, response = self.network.ask(url, Authorization)
                 if found.status != "valid":
-                    failed.append(self._why_unproven(found))
+                    failed[one_line(found.domain)] = self._why_unproven(found)
         if failed:
-            raise failed[0]
+            raise unproven(failed)
 
     def _is_asked_for(self, found: Authorization) -> bool:
         """Whether it is for one of the names; some issuers do not say that it is for a wildcard."""

@@ -21,7 +21,15 @@ from requests.adapters import HTTPAdapter
 from requests.utils import get_environ_proxies, parse_header_links, select_proxy
 
 from supervisor import __version__
-from supervisor.adapters.acme.refusals import moved, odd, too_long, unreachable
+from supervisor.adapters.acme.refusals import (
+    Refused,
+    is_passing,
+    moved,
+    no_directory,
+    odd,
+    too_long,
+    unreachable,
+)
 from supervisor.adapters.acme.replies import Directory, IssuerError, Problem, Reply, read
 from supervisor.kit.texts import one_line
 from supervisor.model.acme import AcmeIssuer
@@ -90,10 +98,18 @@ class Network(ClientNetwork):
         response = self._send_request("GET", self.issuer.directory)
         if response.is_redirect:
             raise moved(self.issuer.name, urljoin(response.url, response.headers["Location"]))
-        self._check(response)
+        try:
+            self._check(response)
+            directory = self._read(response, Directory)
+        except IssuerError as error:
+            if is_passing(error):
+                raise
+            odd_one = odd(self.issuer.name, f"its directory is HTTP {error.status}")
+            raise no_directory(self.issuer.name, self.issuer.directory, odd_one) from error
+        except Refused as error:
+            raise no_directory(self.issuer.name, self.issuer.directory, error) from error
         if (date := _moment(response.headers.get("Date", ""))) is not None:
             self.ahead = time.time() - date
-        directory = self._read(response, Directory)
         self._new_nonce = directory.new_nonce
         return directory
 

@@ -7,7 +7,9 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+
+import msgspec
 
 from supervisor.adapters.acme.replies import IssuerError, Meta, Problem
 from supervisor.kit.texts import minute, one_line
@@ -124,6 +126,12 @@ def unreachable(
     )
 
 
+def no_directory(issuer: str, url: str, found: Refused) -> Refused:
+    """Say that what is at the URL of the settings may be no issuer's directory."""
+    hint = f"see whether `directory` of [certificates.issuers.{issuer}] is right: {one_line(url)}"
+    return refused(found.refusal.kind, found.refusal.message, hint)
+
+
 def moved(issuer: str, url: str) -> Refused:
     """Say that the directory is elsewhere now: whom to trust is for a person to say."""
     found = unreachable(issuer, f"its directory is said to be at {one_line(url)} now")
@@ -229,6 +237,16 @@ def of_challenge(problem: Problem, order: Order, domain: str, meta: Meta) -> Ref
     if seen := _seen_in_dns(word, order, domain, meta):
         hint = f"{hint}; seen from here, {seen}"
     return refused(kind, message, hint, has_ended=True)
+
+
+def unproven(failed: Mapping[str, Refused]) -> Refused:
+    """Say why the first of some names could not be proven, and which others could not."""
+    (_, first), *others = failed.items()
+    if not others:
+        return first
+    message = f"{first.refusal.message}; nor could it verify {names([name for name, _ in others])}"
+    refusal = msgspec.structs.replace(first.refusal, message=message)
+    return Refused(refusal, has_ended=first.has_ended)
 
 
 def _seen_in_dns(word: str, order: Order, domain: str, meta: Meta) -> str:

@@ -322,3 +322,35 @@ def test_an_issuer_that_has_moved_is_said(server: AcmeServer, order: Order) -> N
     assert f"{old.url}/new/directory" in found.message
     assert "`directory` of [certificates.issuers.fake]" in found.hint
     assert not Path(order.folder, ORDER_FILES[0]).exists()
+
+
+@pytest.mark.parametrize(
+    ("there", "why"),
+    [
+        (Reply(404, "<html>"), "its directory is HTTP 404"),
+        (Reply(403, ""), "its directory is HTTP 403"),
+        (Reply(200, "<html>"), "/directory: "),
+        (Reply(200, {"keyChange": "https://issuer.example"}), "missing required field"),
+    ],
+    ids=str,
+)
+def test_what_is_no_directory_is_said_with_its_url(
+    server: AcmeServer, order: Order, there: Reply, why: str
+) -> None:
+    server._reply = lambda *_: there  # type: ignore[method-assign]
+    found = refused(order)
+    assert found.kind is FailureKind.PASSING
+    assert "the issuer fake answers oddly: " in found.message
+    assert why in found.message
+    assert f"`directory` of [certificates.issuers.fake] is right: {server.directory}" in found.hint
+
+
+def test_all_names_that_could_not_be_proven_are_said(server: AcmeServer, order: Order) -> None:
+    server.failing = Refusal("dns", "no such host")
+    found = refused(with_terms(order, domains=("a.example", "b.example", "c.example")))
+    assert found.kind is FailureKind.VALIDATION
+    assert found.message == (
+        "fake could not verify a.example by http-01: no such host;"
+        " nor could it verify b.example, c.example"
+    )
+    assert found.hint.startswith("a.example needs an A or AAAA record")
