@@ -162,7 +162,7 @@ def test_a_wildcard_its_apex_and_a_delegated_name_are_certified(user, server, ac
     assert acme.orders() == 1
     assert (server.texts(NAME), server.texts(NEAR)) == (set(), {OTHERS})
 
-    tried = user.podvisor("certs", "test", "web").stdout.splitlines()
+    tried = user.podvisor("certs", "test", "web", check=False).stdout.splitlines()
     zone = "in the zone example.test, which is changed by rfc2136"
     leads = f"its record belongs {ALIAS} leads to {NEAR}, {zone} ({server.primary})"
     assert f"✓ zone    app.example.test: {leads}" in tried
