@@ -126,6 +126,14 @@ class CertificateSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
         tuple[str, ...], Rule(example=("9.9.9.9",), may_be_empty=False, format="resolver")
     ] = ()
     """Addresses of DNS servers to ask (with `:PORT` if that is not 53); empty is the machine's."""
+    internal_key: Annotated[SecretRef, Rule(example="podman:authority-key")] = SecretRef("")
+    """For `internal`: where the key of an authority of your own is, in PEM, in place of the one
+    that podvisor makes; its certificate may stand there too."""
+    internal_certificate: Annotated[
+        str, _pem("~/.config/podvisor/authority.pem", "internal_certificate")
+    ] = ""
+    """PEM file of its certificate, and of those up to the root, if it is none itself; empty is
+    beside the key."""
     timeout: Seconds = Seconds(600)
     """An order that takes longer has failed, and is tried again later."""
     issuers: dict[str, IssuerSettings] = {}

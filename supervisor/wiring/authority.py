@@ -1,11 +1,18 @@
-"""Podvisor's own authority, for whoever asks where no daemon is needed."""
+"""The authority of `Issuer=internal`, for whoever asks where no daemon is needed."""
 
 from pathlib import Path
 
 from supervisor.adapters.certificates.authority import InternalAuthority
-from supervisor.wiring.environment import Paths
+from supervisor.adapters.podman.client import PodmanClient
+from supervisor.adapters.secrets.references import SecretReader
+from supervisor.model.certificate_settings import CertificateSettings
+from supervisor.wiring.environment import Paths, load_settings
 
 
 async def root_of(config: Path) -> str:
-    """Return the authority's own certificate in PEM. Raises Stalled if there is none yet."""
-    return await InternalAuthority(Paths.from_environment(config).state / "authority").root()
+    """Return the certificate to trust in PEM. Raises Retry or Stalled if there is none yet."""
+    paths = Paths.from_environment(config)
+    settings = load_settings(paths.config).settings
+    read = SecretReader(PodmanClient(paths.podman_socket).secret).read
+    found = settings.certificates if settings else CertificateSettings()
+    return await InternalAuthority(paths.state / "authority", settings=found, read=read).root()

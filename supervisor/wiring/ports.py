@@ -125,7 +125,12 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         read=secrets.read,
     )
 
+    authority = InternalAuthority(
+        paths.state / "authority", settings=settings.certificates, read=secrets.read
+    )
+
     def configure(new: Settings) -> None:
+        authority.settings = new.certificates
         ledger.configure(new.ledger)
         reader.configure(new.limits)
         decryptor.identity = new.secrets.identity
@@ -156,7 +161,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         pull_requests=_pull_requests,
         prober=NetworkProber(),
         issuer=AcmeCertificates(accounts=accounts),
-        authority=InternalAuthority(paths.state / "authority"),
+        authority=authority,
         certificates=CertificateStore(kept_in=kept, installed_in=paths.certificates),
         imported=ImportedStore(paths.imported),
         order_folders=OrderFolders(kept=str(kept), accounts=str(accounts)),

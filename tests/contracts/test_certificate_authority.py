@@ -8,8 +8,10 @@ import pytest
 from supervisor.adapters.certificates.authority import InternalAuthority
 from supervisor.controllers.ports import Authority
 from supervisor.model.certificate import CertificateTerms
+from supervisor.model.certificate_settings import CertificateSettings
 from supervisor.model.errors import NotAllowed, Stalled
 from tests.fakes.certificates import FakeAuthority
+from tests.fakes.ports import FakeSecrets
 
 pytestmark = pytest.mark.anyio
 
@@ -23,7 +25,11 @@ class FakeSide:
 
 class RealSide:
     def __init__(self, folder: Path) -> None:
-        self.authority = InternalAuthority(folder / "state" / "authority")
+        self.authority = InternalAuthority(
+            folder / "state" / "authority",
+            settings=CertificateSettings(),
+            read=FakeSecrets().read,
+        )
 
 
 @pytest.fixture(params=[FakeSide, RealSide])

@@ -33,6 +33,15 @@ ExecReload=/bin/kill -HUP $MAINPID
 [Install]
 WantedBy=default.target
 """
+KEEPER = """\
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+
+[Install]
+WantedBy=default.target
+"""
 CERTIFICATE = """\
 [Certificate]
 Issuer=internal
@@ -114,3 +123,31 @@ def test_it_is_trusted_once_and_signs_for_no_others(user, port, trusting):
     assert "home.arpa" in standing(user)["hint"]
     assert active(user, "web.service")
     assert asked(user, port) == "", "what is served stays"
+
+
+def test_one_of_ones_own_stands_encrypted_in_the_repository(user, port):
+    """Its key comes with an app; `certs root` prints its certificate."""
+    home = f"/home/{user.name}"
+    user.write("server.py", SERVER.format(port=port, home=home, place=PLACE))
+    user.run(
+        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+        *("-nodes", "-days", "30", "-subj", "/CN=Ours", "-keyout", f"{home}/key.pem"),
+        *("-addext", "keyUsage=critical,keyCertSign", "-out", f"{home}/root.pem"),
+    )
+    user.podvisor("secret", "init")
+    user.write("apps/keys/keys.service", KEEPER)
+    encrypt = f"cat {home}/key.pem {home}/root.pem | podvisor secret encrypt --app {home}/apps/keys"
+    user.run("bash", "-ec", f"{encrypt} ca")
+    user.run("rm", f"{home}/key.pem")
+    deploy_folder(user, {}, more='[certificates]\ninternal_key = "podman:ca"\n')
+    there = ("podman", "secret", "exists", "ca")
+    user.wait_for(lambda: user.run(*there, check=False).returncode == 0, what="the key")
+    certificate = CERTIFICATE.format(name="www.corp.example", port=port)
+    user.write("apps/web/web.certificate", certificate)
+    user.write("apps/web/web.service", UNIT.format(home=home))
+    ready(user, "keys", "web")
+    user.wait_for(lambda: standing(user)["state"] == "valid", what="its use")
+    assert user.podvisor("certs", "root").stdout == user.read("root.pem")
+    place = f"{home}/{PLACE}"
+    user.run("openssl", "verify", "-CAfile", f"{home}/root.pem", f"{place}/cert.pem")
+    assert not (user.home / ".local/state/podvisor/authority").exists()

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from supervisor.adapters.certificates.given_authority import read_given, refuse_unpermitted
 from supervisor.adapters.certificates.questions import KEY, ROOT, Asked, Signed
 from supervisor.core.files.domains import is_address, parse_domain
 from supervisor.core.files.internal_names import DOMAINS, NETWORKS, outside
@@ -45,10 +46,24 @@ _OF_OTHERS = 0o077
 class _Authority(NamedTuple):
     key: PrivateKey
     root: x509.Certificate
+    """Of what signs; it is none where the settings name an authority that another one signed."""
+    above: tuple[x509.Certificate, ...] = ()
+    """Those up to the root, if it is none."""
 
     @property
-    def pem(self) -> str:
-        return self.root.public_bytes(Encoding.PEM).decode()
+    def trust(self) -> str:
+        """PEM of whom clients trust."""
+        return _pem((self.root, *self.above)[-1])
+
+    @property
+    def between(self) -> str:
+        """PEM of what clients have to be shown beside what is signed."""
+        path = (self.root, *self.above)
+        return "".join(_pem(one) for one in path if one.subject != one.issuer)
+
+
+def _pem(one: x509.Certificate) -> str:
+    return one.public_bytes(Encoding.PEM).decode()
 
 
 def sign(asked: Asked) -> Signed:
@@ -78,10 +93,13 @@ def _sign(asked: Asked) -> Pair:
         raise Stalled(
             f"the key that is to be used again cannot be read: {error}", hint="say ReuseKey=no"
         ) from error
-    chain = _leaf(authority, asked.terms, key).public_bytes(Encoding.PEM).decode()
+    chain = _pem(_leaf(authority, asked.terms, key)) + authority.between
     pair = Pair(key=key_pem(key), chain=chain, facts=facts_of(chain))
-    names, trust = asked.terms.domains, authority.pem
+    names, trust = asked.terms.domains, authority.trust
     problem = pair_problem(pair.key, pair.chain, names=names, now=time.time(), trust=trust)
+    if problem and asked.given:
+        message = f"what the authority of the settings signs is of no use: {problem}"
+        raise Stalled(message, hint="see `internal_key` in [certificates] of the settings")
     if problem:
         raise _damaged(folder, f"what it signs is of no use: {problem}")
     return pair
@@ -89,6 +107,10 @@ def _sign(asked: Asked) -> Pair:
 
 def _may_sign(asked: Asked) -> _Authority | None:
     """Return the authority, if there is one yet. Raises Stalled if it may not sign that."""
+    if asked.given:
+        given, path = read_given(asked.given)
+        refuse_unpermitted(path, asked.terms)
+        return _Authority(given, path[0], path[1:])
     folder = Path(asked.folder)
     if not folder.exists():
         _refuse_others(asked.terms, [*DOMAINS, *_own_name(asked.host)], NETWORKS)
@@ -210,11 +232,13 @@ def _root(key: PrivateKey, host: str) -> x509.Certificate:
         *map(x509.DNSName, domains),
         *(x509.IPAddress(ipaddress.ip_network(one)) for one in NETWORKS),
     ]
-    made = _begun(subject, subject, key, key, days=_ROOT_DAYS)
+    made = _begun(subject, subject, key, days=_ROOT_DAYS)
+    of_itself = x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key())
     return (
         made.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .add_extension(_usage(signs_certificates=True), critical=True)
         .add_extension(x509.NameConstraints(permitted, None), critical=True)
+        .add_extension(of_itself, critical=False)
         .sign(key, SHA256())
     )
 
@@ -223,7 +247,7 @@ def _leaf(authority: _Authority, terms: CertificateTerms, key: PrivateKey) -> x5
     end = authority.root.not_valid_after_utc
     first = terms.domains[0]
     subject = _named(first) if len(first) <= _LONGEST_NAME else x509.Name([])
-    made = _begun(subject, authority.root.subject, key, authority.key, days=_DAYS, end=end)
+    made = _begun(subject, authority.root.subject, key, days=_DAYS, end=end)
     usage = _usage(encrypts_keys=isinstance(key, rsa.RSAPrivateKey))
     names = x509.SubjectAlternativeName(general_names(terms.domains))
     return (
@@ -231,15 +255,25 @@ def _leaf(authority: _Authority, terms: CertificateTerms, key: PrivateKey) -> x5
         .add_extension(usage, critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(names, critical=not list(subject))
+        .add_extension(_signed_by(authority), critical=False)
         .sign(authority.key, SHA256())
     )
+
+
+def _signed_by(authority: _Authority) -> x509.AuthorityKeyIdentifier:
+    """Name the signer's key as the signer does."""
+    of_signer = authority.root.extensions
+    try:
+        own = of_signer.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    except x509.ExtensionNotFound:
+        return x509.AuthorityKeyIdentifier.from_issuer_public_key(authority.key.public_key())
+    return x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own)
 
 
 def _begun(
     subject: x509.Name,
     issuer: x509.Name,
     key: PrivateKey,
-    signer: PrivateKey,
     *,
     days: int,
     end: datetime | None = None,
@@ -247,7 +281,6 @@ def _begun(
     now = datetime.now(UTC).replace(microsecond=0)
     last = now + timedelta(days=days)
     of_key = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    of_signer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -257,7 +290,6 @@ def _begun(
         .not_valid_before(now - _BEFORE)
         .not_valid_after(min(last, end) if end else last)
         .add_extension(of_key, critical=False)
-        .add_extension(of_signer, critical=False)
     )
 
 

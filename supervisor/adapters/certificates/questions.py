@@ -9,6 +9,15 @@ KEY, ROOT = "key.pem", "root.pem"
 """Files of the authority's folder: its key, and its certificate."""
 
 
+class GivenAuthority(msgspec.Struct, frozen=True, kw_only=True):
+    """An authority that the settings name."""
+
+    key: str
+    """PEM."""
+    path: str
+    """PEM: its certificate first, then those up to the root."""
+
+
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
     """Have a certificate made, and an authority before if there is none."""
 
@@ -19,6 +28,8 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
     terms: CertificateTerms
     key: str
     """PEM of the one to use; empty is a new one."""
+    given: GivenAuthority | None = None
+    """Who signs, if that is not podvisor's own."""
     is_rehearsal: bool = False
     """Whether it is only asked if that may be: then nothing is made, and no pair comes back."""
 

@@ -30,6 +30,10 @@ def certificate_problems(
             if isinstance(table, dict):
                 yield from _issuer_problems((*place, "issuers", name), table, wrong)
                 yield from _staging_problems((*place, "issuers", name), table, known, wrong)
+    at = (*place, "internal_certificate")
+    if certificates.get(at[-1]) and not certificates.get("internal_key") and at not in wrong:
+        hint = "say where the authority's key is: file:~/…, credential:…, podman:…"
+        yield Problem(at, "“internal_certificate” needs “internal_key”", hint)
     for name, table in zones.items() if isinstance(zones, dict) else ():
         if isinstance(table, dict):
             yield from _zone_name_problems((*place, "zones", name))

@@ -121,7 +121,7 @@ def placed(problems: Collection[Problem], text: str, path: str) -> tuple[Finding
 
 
 def secret_refs(settings: Settings) -> dict[Path, SecretRef]:
-    """Return where the secrets of all sources, registries, issuers and zones are, by key."""
+    """Return where the secrets of sources, registries, certificates and the like are, by key."""
     several: dict[Path, Mapping[str, msgspec.Struct]] = {
         ("sources",): settings.sources,
         ("webhooks", "registries"): settings.webhooks.registries,
@@ -129,6 +129,7 @@ def secret_refs(settings: Settings) -> dict[Path, SecretRef]:
         ("certificates", "zones"): settings.certificates.zones,
     }
     tables = {(*place, name): one for place, each in several.items() for name, one in each.items()}
+    tables["certificates",] = settings.certificates
     return {
         (*place, key): value
         for place, table in tables.items()

@@ -207,7 +207,7 @@ class _Reading:
             message = f"the settings of this host have no issuer {terms.issuer}"
             self._warn(message, at, hint)
         places = {domain: entry for entry, domain in self._said.items()}
-        for problem in beyond_limits(terms):
+        for problem in beyond_limits(terms, has_authority=bool(self._settings.internal_key)):
             at = self._one.last("Profile") or at
             at = places.get(problem.domain, at) if problem.domain else at
             at = at or next(iter(self._one.all("Domain")), None)

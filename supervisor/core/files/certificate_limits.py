@@ -44,9 +44,12 @@ class Beyond(msgspec.Struct, frozen=True, kw_only=True):
     fatal: bool = True
 
 
-def beyond_limits(terms: CertificateTerms) -> Iterator[Beyond]:
-    """Say what the issuer of these terms does not issue."""
-    if terms.issuer == INTERNAL:
+def beyond_limits(terms: CertificateTerms, *, has_authority: bool) -> Iterator[Beyond]:
+    """Say what the issuer of these terms does not issue.
+
+    `has_authority`: the settings name an authority for `internal`, whose limits are its own.
+    """
+    if terms.issuer == INTERNAL and not has_authority:
         for domain in outside(terms.domains, domains=DOMAINS):
             message = f"podvisor's own authority may not sign for {domain}"
             hint = "unless that is this machine's own name; for others, take a public issuer"

@@ -150,3 +150,15 @@ def test_what_another_provider_has_is_a_warning(text: str, word: str, provider: 
     (finding,) = reading.findings
     assert finding.message == f"“{word}” does nothing for the provider “{provider}”"
     assert finding.line == 4
+
+
+def test_an_authority_of_ones_own_needs_its_key() -> None:
+    reading = read_settings("[certificates]\ninternal_certificate = '~/root.pem'", path="c")
+    (finding,) = reading.findings
+    assert finding.line == 2
+    assert finding.message == "“internal_certificate” needs “internal_key”"
+    text = "[certificates]\ninternal_key = 'podman:ca'\ninternal_certificate = '~/root.pem'"
+    reading = read_settings(text, path="c")
+    assert not reading.findings
+    assert reading.settings
+    assert secret_refs(reading.settings) == {("certificates", "internal_key"): "podman:ca"}

@@ -18,9 +18,13 @@ from supervisor.model.certificate import (
     DesiredCertificate,
     KeyType,
 )
-from supervisor.model.certificate_settings import CertificateSettings, IssuerSettings
+from supervisor.model.certificate_settings import (
+    CertificateSettings,
+    IssuerSettings,
+)
 from supervisor.model.errors import Finding
 from supervisor.model.secret import DesiredSecret, SecretKind
+from supervisor.model.setting_types import SecretRef
 from tests.core.candidates import from_texts
 
 FOLDERS = HostFolders(
@@ -395,3 +399,12 @@ def test_a_source_is_found_through_links(links: dict[str, str], directory: str) 
     assert (
         finding.message == f"Directory={directory} is in /home/pi/apps, which is a source of apps"
     )
+
+
+def test_an_authority_of_the_settings_has_limits_of_its_own() -> None:
+    text = f"{INTERNAL}Domain=www.example.org\n"
+    _, (finding,) = read({"web.certificate": text})
+    assert "podvisor's own authority may not sign for www.example.org" in finding.message
+    settings = CertificateSettings(internal_key=SecretRef("podman:authority"))
+    _, findings = read({"web.certificate": text}, settings)
+    assert findings == ()
