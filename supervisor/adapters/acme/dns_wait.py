@@ -1,17 +1,19 @@
 """Waits until every server of a zone shows records that were put there."""
 
 import time
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import dns.name
 
 from supervisor.adapters.acme.dns_error import DnsError
 from supervisor.adapters.acme.dns_servers import Asker, Shown, Way, plain
-from supervisor.kit.texts import format_duration
+from supervisor.kit.texts import format_duration, one_line
 from supervisor.model.acme import ZoneAccess
 
 _FIRST_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
+_LONGEST_TEXT = 60
 
 
 class Awaited(NamedTuple):
@@ -60,6 +62,15 @@ def _all_have_it(seen: dict[Way, Shown], awaited: Awaited) -> bool:
     )
 
 
+def _instead(lacking: Iterable[Shown], awaited: Awaited) -> str:
+    """Say what stands there that is not ours, if anything does."""
+    found = sorted({text for shown in lacking for text in shown.texts - awaited.values})
+    if not found:
+        return ""
+    more = f", and {len(found) - 1} more" if found[1:] else ""
+    return f", but “{one_line(found[0], _LONGEST_TEXT)}”{more}"
+
+
 def _unseen(seen: dict[Way, Shown], awaited: Awaited, seconds: float) -> DnsError:
     """Say which servers do not show it, and what may be the reason."""
     name, zone = plain(awaited.name), plain(awaited.zone)
@@ -76,7 +87,7 @@ def _unseen(seen: dict[Way, Shown], awaited: Awaited, seconds: float) -> DnsErro
             f"{waited}: {told}",
             "this machine has to reach all servers of the zone at port 53, by UDP or TCP",
         )
-    told = ", ".join(map(str, lacking))
+    told, instead = ", ".join(map(str, lacking)), _instead(lacking.values(), awaited)
     if any(shown.foreign for shown in lacking.values()):
         return DnsError(
             f"cannot see whether {name} is in DNS: somebody else answers for {told}",
@@ -86,13 +97,13 @@ def _unseen(seen: dict[Way, Shown], awaited: Awaited, seconds: float) -> DnsErro
     if len(lacking) + len(silent) == len(seen):
         return DnsError(
             f"{awaited.access.provider} says that the TXT record of {name} is in DNS, and no "
-            f"server of {zone} shows it after {waited}: {told}",
+            f"server of {zone} shows it after {waited}{instead}: {told}",
             f"see whether {table} is about the zone that these servers have; if it only takes "
             "longer, raise its `propagation`",
         )
     return DnsError(
-        f"the TXT record of {name} is not on every server of {zone} after {waited}; without it: "
-        f"{told}",
+        f"the TXT record of {name} is not on every server of {zone} after {waited}{instead};"
+        f" without it: {told}",
         f"see whether they still follow the first one; if it only takes longer, raise "
         f"`propagation` of {table}",
     )

@@ -115,6 +115,13 @@ def test_a_provider_that_lies_is_named(house: House) -> None:
     assert "no server of example.test shows it" in str(error)
 
 
+def test_what_a_name_says_instead_is_told(house: House) -> None:
+    house.zone.put(NAME, "TXT", '"of another"')
+    house.primary.lies = True
+    error = house.fails((NAME, "one"), timeout_seconds=0.3)
+    assert "shows it after 0.3s, but “of another”: ns1.example.test" in str(error)
+
+
 def test_propagation_limits_the_wait(house: House) -> None:
     house.primary.lies = True
     error = house.fails((NAME, "one"), access=house.with_access(propagation_seconds=0.2))
