@@ -84,6 +84,13 @@ def test_what_failed_is_said_with_what_to_do(podvisor: Podvisor, daemon: Any) ->
     ]
 
 
+def test_what_waits_for_a_change_is_listed_so(podvisor: Podvisor, daemon: Any) -> None:
+    waits = msgspec.structs.replace(BAD, renew_at=0.0, why_then="", retry_at=0.0)
+    daemon.answer("/v1/certificates", listed(waits))
+    line = podvisor("certs").out.splitlines()[1]
+    assert line.split()[-4:] == ["-", "not", "by", "itself"]
+
+
 STANDIN = msgspec.structs.replace(BAD, is_standin=True)
 LEFT = msgspec.structs.replace(GOOD, is_asked_for=False, renew_at=0.0, why_then="")
 UNSEEN = msgspec.structs.replace(

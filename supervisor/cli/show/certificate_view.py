@@ -146,6 +146,8 @@ def _row(one: dict[str, Any], now: float) -> list[Cell]:
     why = "another try" if retry_at and retry_at != renew_at else one.get("why_then", "")
     if not one.get("is_asked_for", True):
         why = "no app asks for it"
+    elif one.get("error") and not renewal:
+        why = "not by itself"
     return [
         (one["name"], "strong"),
         _state(one),

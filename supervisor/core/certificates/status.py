@@ -109,6 +109,7 @@ def certificate_status(
     state = _state(record, now, failing=is_failing, is_had=bool(doing or due))
     if state is CertificateState.INSTALLED and (why := record.unserved or waits_for):
         waits_for = f"it is not seen to be served yet: {why}"
+    renews = is_asked_for and not (failure and not failure.retry_at)
     is_waiting = state in _WAITING and not told.text
     is_waiting |= bool(record.asked_at) and waits_for != told.text
     return CertificateStatus(
@@ -126,9 +127,9 @@ def certificate_status(
         installed_key_type=_other_key_type(current, terms),
         expires=current.facts.not_after if current else 0.0,
         serial=current.facts.serial if current else "",
-        renew_at=next_due(record) if is_asked_for else 0.0,
-        why_then=why_then(record) if is_asked_for else "",
-        explanation=_explanation(record) if is_asked_for else "",
+        renew_at=next_due(record) if renews else 0.0,
+        why_then=why_then(record) if renews else "",
+        explanation=_explanation(record) if renews else "",
         waits_for=(doing or waits_for) if is_waiting else "",
         had_since=doing_since if is_waiting else 0.0,
         error=told.text,

@@ -172,6 +172,16 @@ def test_why_the_next_renewal_is_when_it_is(record, why):
         assert one.renew_at <= replace(one).expires
 
 
+def test_what_waits_for_a_change_is_not_said_to_be_renewed_by_itself():
+    refusal = OrderRefusal(kind=FailureKind.REFUSED, message="it is for another name")
+    record = records.failed(has(FRESH), refusal, terms=DESIRED.terms, way="", now=NOW)
+    one = certificate_status("web", record, NOW, asked=DESIRED)
+    assert one.error == "it is for another name"
+    assert (one.renew_at, one.why_then, one.retry_at) == (0.0, "", 0.0)
+    one = certificate_status("web", record, NOW, asked=asks(key_type="rsa-2048"))
+    assert one.renew_at, "that is another order"
+
+
 def test_what_is_due_is_said_before_it_is_ordered():
     late = NOW + 62 * DAY
     one = certificate_status("web", has(FRESH), late, asked=DESIRED, waits_for=ALL_WELL)
