@@ -1,8 +1,6 @@
 """What the scenarios of certificates share: web servers over TLS, and who asks them."""
 
-import contextlib
 import json
-from collections.abc import Iterator
 
 from tests.host.conftest import CHECKOUT, User
 from tests.host.scenes import WANTED
@@ -11,7 +9,6 @@ NAME = "www.example.org"
 IMAGE = "docker.io/library/nginx:1"
 PLACE = ".local/share/podvisor/certificates"
 KEPT = ".local/state/podvisor/certificates"
-LOAD = CHECKOUT / "contrib/lib/tls_load.py"
 MAKER = CHECKOUT / "contrib/lib/replicas.py"
 MAKE = f"""
 import replicas
@@ -26,7 +23,6 @@ server {{
     ssl_certificate {folder}/fullchain.pem;
     ssl_certificate_key {folder}/privkey.pem;
     root {www};
-    location = /slow {{ limit_rate 20k; }}
 }}
 """
 ALONE = """\
@@ -44,7 +40,6 @@ http {{
 {servers}
 }}
 """
-SLOW_BYTES = 40_000  # two seconds
 
 
 def certificate(*lines: str, name: str = NAME) -> str:
@@ -56,30 +51,6 @@ def make_image(user: User) -> None:
     """Make nginx's image, of Debian's own nginx."""
     user.write(MAKER.name, MAKER.read_text())
     user.run("python3", "-c", MAKE)
-
-
-def nginx_container(port: int, *lines: str, name: str = "web") -> dict[str, str]:
-    """The files of an app that serves its certificate from a container."""
-    unit = (
-        "[Container]",
-        f"Image={IMAGE}",
-        f"ContainerName={name}",
-        f"PublishPort=127.0.0.1:{port}:8443",
-        f"Volume=%h/{PLACE}/{name}:/certificate:ro",
-        "Volume=./nginx:/etc/nginx/conf.d:ro",
-        "Volume=./www:/www:ro",
-        "",
-        "[Service]",
-        f"ExecReload=/usr/bin/podman exec {name} nginx -s reload",
-    )
-    server = SERVER.format(listen=8443, name=NAME, folder="/certificate", www="/www")
-    return {
-        f"{name}/{name}.certificate": certificate(f"Check=https://localhost:{port}", *lines),
-        f"{name}/{name}.container": "\n".join(unit) + "\n" + WANTED,
-        f"{name}/nginx/web.conf": server,
-        f"{name}/www/index.html": "here\n",
-        f"{name}/www/slow": "slow" * (SLOW_BYTES // 4),
-    }
 
 
 def nginx_unit(
@@ -102,7 +73,6 @@ def nginx_unit(
     )
     user.write("nginx.conf", ALONE.format(home=home, servers=server + more))
     user.write("index.html", "here\n")
-    user.write("slow", "slow" * (SLOW_BYTES // 4))
     unit = (
         "[Service]",
         f"Environment=CERTIFICATE={home}/{PLACE}/web",
@@ -144,21 +114,3 @@ def installed(user: User, name: str = "web") -> dict[str, str]:
 def run_of(user: User, unit: str = "web.service") -> str:
     """Another one after each start."""
     return user.unit_state(unit).get("InvocationID", "")
-
-
-@contextlib.contextmanager
-def load(user: User, port: int, roots: str) -> Iterator[dict[str, object]]:
-    """Requests while something is done; what became of them is there in the end."""
-    user.write(LOAD.name, LOAD.read_text())
-    user.write("load.json", "")
-    home = f"/home/{user.name}"
-    start = ["systemd-run", "--user", "--quiet", "--unit=load", "--collect"]
-    start += [f"--property=StandardOutput=truncate:{home}/load.json", "--"]
-    user.run(*start, "python3", f"{home}/{LOAD.name}", str(port), NAME, roots)
-    told: dict[str, object] = {}
-    try:
-        user.wait_for(lambda: "begun" in user.read("load.json"), what="a first request")
-        yield told
-    finally:
-        user.systemctl("stop", "load.service")
-    told |= json.loads(user.read("load.json").splitlines()[-1])

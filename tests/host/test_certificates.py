@@ -7,16 +7,14 @@ from tests.host.certificate_scenes import (
     PLACE,
     certificates,
     installed,
-    load,
-    make_image,
-    nginx_container,
     nginx_unit,
     run_of,
     served,
 )
+from tests.host.four_servers import FourServers
 from tests.host.scenes import active, deploy_folder, events, ready, waiting_of
 
-RENEWALS = 3
+RENEWALS = 10
 CHALLENGES = """
 server {{
     listen 127.0.0.1:{port};
@@ -37,30 +35,35 @@ def test_the_issuer_of_these_tests_answers(user, acme):
     assert acme.issued() == []
 
 
-def test_a_container_serves_what_it_waited_for_and_others_under_traffic(user, acme, port):
+def test_four_servers_serve_what_they_waited_for_and_others_under_traffic(user, acme):
     """Reloaded, never restarted; no request fails; what is damaged comes back without an order."""
-    make_image(user)
+    servers = FourServers(user)
+    files = servers.files()
     acme.stop()
-    deploy_folder(user, nginx_container(port), more=acme.settings())
+    deploy_folder(user, files, more=acme.settings())
     user.wait_for(lambda: certificates(user)["web"].get("error"), what="a first try that failed")
     assert "certificate web: cannot reach the issuer pebble" in " ".join(waiting_of(user, "web"))
-    assert not active(user, "web.service")
+    assert not active(user, *servers.ports)
 
-    acme.resume()
+    acme.start(reuse=100, retry_after=(0, 0))
     user.podvisor("certs", "renew", "web", "--now")
     ready(user, "web")
-    seen = [served(user, port, acme.trust)]
-    assert seen == acme.issued()
-    run = run_of(user)
+    runs = [run_of(user, unit) for unit in servers.ports]
 
-    with load(user, port, acme.trust) as told:
+    with servers.asked(acme.trust) as clients:
         for _ in range(RENEWALS):
             user.podvisor("certs", "renew", "web")
-            seen.append(user.wait_for(lambda: another(user, port, acme, seen), what="another"))
-    assert told["lost"] == {}
-    assert told["serials"] == seen == acme.issued()
-    assert told["sent"]["/slow"] > 1, "there were some in flight"
-    assert run_of(user) == run, "it was reloaded"
+            newest = acme.issued()[-1]
+            user.wait_for(lambda newest=newest: clients.see(newest), what="all to serve it")
+    issued = acme.issued()
+    assert len(issued) == 1 + RENEWALS
+    for unit, port in servers.ports.items():
+        told = clients.told[str(port)]
+        assert told["lost"] == {}, unit
+        assert told["serials"] == issued, unit
+        assert told["sent"]["/slow"] > 2, "there were some in flight"
+        assert told["sent"]["kept"] > RENEWALS, "one connection was open"
+    assert [run_of(user, unit) for unit in servers.ports] == runs, "they were reloaded"
 
     before, orders = installed(user), acme.orders()
     folder = user.home / PLACE / "web"
@@ -68,13 +71,6 @@ def test_a_container_serves_what_it_waited_for_and_others_under_traffic(user, ac
     (folder / "fullchain.pem").unlink()
     user.wait_for(lambda: installed(user) == before, what="what was there")
     assert acme.orders() == orders
-    assert served(user, port, acme.trust) == seen[-1]
-
-
-def another(user, port, acme, seen):
-    """What is served now, if it was not before."""
-    serial = served(user, port, acme.trust)
-    return serial if serial not in ("", *seen) else ""
 
 
 def test_one_that_nobody_serves_is_taken_back(user, acme, port):
