@@ -42,6 +42,8 @@ ACTS = {
         "remove_network",
         "remove_volume",
     ),
+    "issuer": ("issue", "standin"),
+    "certificates": ("keep", "install", "remove", "forget"),
     "ledger": ("put_applied", "put_unit", "put_repairs", "put_rollout", "put", "drop", "drop_app"),
 }
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.host.certificate_scenes import nginx_unit, served
 from tests.host.conftest import User
 from tests.host.image_scenes import Images, digest_of, pinned
-from tests.host.scenes import IMAGE, active, configure, page, ready
+from tests.host.scenes import IMAGE, active, configure, deploy_folder, page, ready, service
 
 HARNESS = Path(__file__).with_name("kill_after.py")
 SUITES = ("trixie", "forky")
@@ -169,3 +170,20 @@ def old_or_new(user, old, new):
     assert digest_of(user) in {old, new, ""}
     listed = user.podman("ps", "--filter=label=PODMAN_SYSTEMD_UNIT=web.service", "--quiet")
     assert len(listed.stdout.split()) <= 1
+
+
+def test_killed_between_every_two_steps_to_a_certificate(user, acme, port):
+    """One daemon goes on where the one before it was killed: one certificate comes of it."""
+    deploy_folder(user, {"keep/keep.service": service()}, more=acme.settings())
+    ready(user, "keep")
+    user.systemctl("stop", "podvisor.service")
+    for path, text in nginx_unit(user, port).items():
+        user.write(f"apps/{path}", text)
+    ends = itertools.takewhile(
+        lambda moment: killed(user, moment, "sync"), moments(user, 1, apart=2)
+    )
+    assert len([*ends]) > 2, "each act was a place to die at"
+    user.systemctl("start", "podvisor.service")
+    ready(user, "web", "keep")
+    assert acme.orders() == 1
+    assert [served(user, port, acme.trust)] == acme.issued()
