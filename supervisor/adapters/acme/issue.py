@@ -53,6 +53,8 @@ _FIRST_PAUSE_SECONDS = 0.25
 _LONGEST_PAUSE_SECONDS = 5.0
 _MANY_ORDERS = 10
 _OTHERS_ORDERS = 3
+_AGAIN_SECONDS = 0.5
+_FAILED = 500
 _LOCATION = "Location"
 _VERSION = slice(16)
 """Of a fingerprint, as of `Issued.version`."""
@@ -138,14 +140,7 @@ class Issue:
         self.has_requested = False
         replaces = self.order.replaces if self.directory.renewal_info else ""
         try:
-            try:
-                state, response = self._ordered(replaces)
-            except IssuerError as error:
-                # One that was replaced already, or is of another account: the limits count then.
-                is_of_names = error.problem.word == "rejectedIdentifier"
-                if not replaces or is_of_names or is_passing(error):
-                    raise
-                state, response = self._ordered("")
+            state, response = self._ordered_for(replaces)
         except IssuerError as error:
             raise of_error(
                 error, self.order, doing="order a certificate", account=str(self.path)
@@ -155,6 +150,25 @@ class Issue:
             raise odd(self.order.issuer.name, "it does not say where the order is")
         self.memory.placed(self.url)
         return state
+
+    def _ordered_for(self, replaces: str) -> tuple[OrderState, requests.Response]:
+        """Order it; without what it replaces, where the issuer takes it only so.
+
+        That is one that was replaced already, or is of another account: the limits count then.
+        """
+        for is_again in (False, True) if replaces else ():
+            try:
+                return self._ordered(replaces)
+            except IssuerError as error:
+                # Some fail so of what they do not know: trouble that passes is gone the next time.
+                may_be_of_it = error.problem.word == "serverInternal" and error.status == _FAILED
+                is_of_names = error.problem.word == "rejectedIdentifier"
+                if is_of_names or (is_passing(error) and not may_be_of_it):
+                    raise
+                if is_again or not may_be_of_it:
+                    break
+            time.sleep(_AGAIN_SECONDS)
+        return self._ordered("")
 
     def _ordered(self, replaces: str) -> tuple[OrderState, requests.Response]:
         terms = self.order.terms

@@ -126,7 +126,28 @@ def test_what_cannot_be_replaced_is_ordered_all_the_same(
     assert "replaces" not in server.orders[-1]
 
 
-@pytest.mark.parametrize(("word", "status"), [("serverInternal", 500), ("", 503), ("", 429)])
+@pytest.mark.parametrize(("failures", "replaced"), [(1, "a.b"), (2, None)])
+def test_an_issuer_that_fails_of_what_is_replaced_is_asked_without(
+    server: AcmeServer, order: Order, failures: int, replaced: str | None
+) -> None:
+    """Some say so of what they do not know; it may have been trouble that passes."""
+    renewal = msgspec.structs.replace(order, replaces="a.b")
+    server.refusals["newOrder"] = [Refusal("serverInternal", status=500)] * failures
+    issued(renewal)
+    assert [one.get("replaces") for one in server.orders] == [replaced]
+
+
+def test_an_issuer_that_fails_also_without_what_is_replaced_has_trouble(
+    server: AcmeServer, order: Order
+) -> None:
+    server.refusals["newOrder"] = [Refusal("serverInternal", status=500)] * 3
+    renewal = msgspec.structs.replace(order, replaces="a.b")
+    assert refused(renewal).kind is FailureKind.PASSING
+    issued(renewal)
+    assert [one.get("replaces") for one in server.orders] == ["a.b"]
+
+
+@pytest.mark.parametrize(("word", "status"), [("serverInternal", 503), ("", 503), ("", 429)])
 def test_an_issuer_that_has_trouble_is_not_asked_without_what_is_replaced(
     server: AcmeServer, order: Order, word: str, status: int
 ) -> None:
