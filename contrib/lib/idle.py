@@ -279,8 +279,12 @@ def limits(result: Result) -> list[Limit]:
 
 
 def own(result: Result, user: str) -> Result:
-    targets = result["fleets"][user]["report"]["targets"]
-    return next(one for one in targets if one["label"] == "podvisor")
+    return own_of(result["fleets"][user]["report"])
+
+
+def own_of(report: Result) -> Result:
+    """What a report says of podvisor."""
+    return next(one for one in report["targets"] if one["label"] == "podvisor")
 
 
 def alone(result: Result) -> float:
