@@ -22,6 +22,7 @@ _CRITICAL = 0x80
 _KNOWN = {b"issue", b"issuewild", b"iodef", b"contactemail", b"contactphone", b"issuemail"}
 """Properties that an issuer understands, or may pass over."""
 UNANSWERED = "cannot be looked up"
+_FAILED = dns.rcode.to_text(dns.rcode.SERVFAIL)
 _PERSIST = "_validation-persist"
 _LOOK_UP_SECONDS = 4.0
 """A message to people can do without it."""
@@ -140,7 +141,8 @@ def _relevant(
         except dns.resolver.NXDOMAIN:
             pass
         except dns.resolver.NoNameservers as error:
-            if code := _code(error):
+            # Other codes are of the resolver itself: one that has some zones refuses the rest.
+            if (code := _code(error)) == _FAILED:
                 raise _Unanswered(f"{plain(name)}: {code}") from error
             raise DnsError(f"cannot look up {plain(name)} (CAA)") from error
         except (dns.exception.DNSException, OSError) as error:

@@ -113,6 +113,8 @@ def test_caa_that_servers_cannot_tell_is_a_no(asked: Asked) -> None:
 
 
 def test_nothing_is_said_of_what_cannot_be_known(asked: Asked) -> None:
+    asked.server.fails["example.test", "CAA"] = 5  # by a server that is no resolver
+    assert asked.caa("www.example.test") == ""
     assert caa_problem("example.test", OURS, ("no address",)) == ""
     assert caa_problem("example.test", OURS, ("127.0.0.1:0",)) == ""
     assert caa_problem("example.test", (), asked.resolvers) == ""
