@@ -7,7 +7,7 @@ rm -f /etc/hostname
 printf '127.0.0.1 localhost\n::1 ip6-localhost\n' >/etc/hosts
 
 # Timers and services that only cost time at boot or wake an idle host.
-for unit in apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer \
+for unit in apt-daily.timer apt-daily-upgrade.timer certbot.timer dpkg-db-backup.timer e2scrub_all.timer \
     fstrim.timer lighttpd-maint.timer logrotate.timer systemd-tmpfiles-clean.timer \
     console-getty.service getty.target e2scrub_reap.service systemd-modules-load.service \
     systemd-pstore.service \
