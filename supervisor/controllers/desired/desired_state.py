@@ -33,7 +33,7 @@ from supervisor.core.desired.discovery import Composition, told
 from supervisor.core.desired.news import asks, says
 from supervisor.core.desired.prune_guard import Permit, PruneGuard
 from supervisor.core.desired.unit_moves import leaned_on, still_needed
-from supervisor.core.desired.unread import leaving, left_out, spares_volumes, unread_apps
+from supervisor.core.desired.unread import all_left_out, leaving, unread_apps
 from supervisor.core.files.published_ports import port_findings
 from supervisor.model.app import Candidate, Deployment, DesiredApp
 from supervisor.model.errors import Failure, Finding
@@ -235,7 +235,6 @@ class DesiredState(msgspec.Struct, kw_only=True):
             snapshots=self._snapshots,
             permits=tuple(self._permits),
         )
-
         asked = {*able, *said.out}  # with whom is refused for the order, too
 
         def guarded() -> dict[str, str]:
@@ -272,10 +271,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
         )
         newest = {name: one.revision for name, one in self._newest.items()}
         subjects = {one.revision: one.subject for one in self._snapshots.values()}
-        leaves_out = {name for name, one in composed.items() if one.left_out}
-        here = {name: one for name, one in manifests.items() if one.source in leaves_out}
-        without = {name: left_out(one, composed[one.source]) for name, one in here.items()}
-        spared = {name for name, one in here.items() if spares_volumes(one, composed[one.source])}
+        without, spared = all_left_out(manifests, composed)
         current = (
             Deployment(
                 name=name,

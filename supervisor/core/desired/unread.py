@@ -127,7 +127,21 @@ def left_out(manifest: Manifest, composition: Composition) -> str:
     return next((one.reason for one in composition.left_out if one.path in places), "")
 
 
-def spares_volumes(manifest: Manifest, composition: Composition) -> bool:
+def all_left_out(
+    installed: Mapping[str, Manifest], compositions: Mapping[str, Composition]
+) -> tuple[dict[str, str], frozenset[str]]:
+    """Return of each app why a unit of it is in none, as of `left_out`; and whose volumes stay."""
+    without, spared = {}, []
+    for name, manifest in installed.items():
+        composition = compositions.get(manifest.source)
+        if composition and composition.left_out:
+            without[name] = left_out(manifest, composition)
+            if _spares_volumes(manifest, composition):
+                spared.append(name)
+    return without, frozenset(spared)
+
+
+def _spares_volumes(manifest: Manifest, composition: Composition) -> bool:
     """Whether units are left out that may be those of an app's volumes: these stay."""
     units = {path for path, _ in _places(manifest)}
     return any(
