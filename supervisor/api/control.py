@@ -3,7 +3,7 @@
 Beside it is one that only takes questions, for the page.
 
 What can be asked stands in `api.endpoints`; `kit.http.server` speaks HTTP. Errors are problem
-details (RFC 9457) with status 400, 404 or 503, or the last line of an answer, `{"problem": …}`.
+details (RFC 9457) with status 400, 404, 405 or 503, or the last line of an answer.
 """
 
 import os
@@ -29,11 +29,16 @@ from supervisor.model.wire import NoRequest, Problem
 
 _BODY_LIMIT = 1 << 16
 _JSON, _LINES, _PROBLEM = "application/json", "application/x-ndjson", "application/problem+json"
-_TITLES = {400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"}
+_TITLES = {
+    400: "Bad Request",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    503: "Service Unavailable",
+}
 _Wish = TypeVar("_Wish", bound=msgspec.Struct)
 _ANSWERS: Mapping[str, Callable[[ControlService, Any], Awaitable[msgspec.Struct]]] = {
     "/v1/status": lambda it, wish: it.look(wish.app or ""),
-    "/v1/history": lambda it, wish: it.history(wish.app or ""),
+    "/v1/history": lambda it, wish: it.history(wish.app),
     "/v1/images": lambda it, wish: it.images(wish.app or ""),
     "/v1/signatures": lambda it, _: it.signatures(),
     "/v1/secrets": lambda it, _: it.secrets(),
@@ -121,7 +126,9 @@ class _Answers(msgspec.Struct, frozen=True):
         endpoints = _QUESTIONS if self.only_questions else _ENDPOINTS
         endpoint = endpoints.get((request.method, request.path))
         if endpoint is None:
-            await _refuse(request, 404, f"there is no {request.method} {request.path}")
+            known = any(path == request.path for _, path in endpoints)
+            detail = f"there is no {request.method} {request.path}"
+            await _refuse(request, 405 if known else 404, detail)
             return
         wish, path = await _wish(request, endpoint.request), endpoint.path
         match endpoint.answer:

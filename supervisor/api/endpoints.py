@@ -26,6 +26,7 @@ from supervisor.model.status import (
     AppOrder,
     AppQuery,
     History,
+    HistoryQuery,
     OrderRequest,
     Reloaded,
     ScaleRequest,
@@ -103,7 +104,7 @@ def _order(
 
 ENDPOINTS = (
     _question("/v1/status", AppQuery, Status, "how everything, or one app, stands"),
-    _question("/v1/history", AppQuery, History, "the releases of an app that were tried here"),
+    _question("/v1/history", HistoryQuery, History, "the releases of an app that were tried here"),
     _question("/v1/events", EventQuery, Event, "entries of the event log", answer=Answer.STREAM),
     _question("/v1/images", AppQuery, ImageList, "how the images of all apps, or of one, stand"),
     _question(

@@ -12,6 +12,7 @@ from supervisor.cli import codes
 from supervisor.cli.daemon import places
 from supervisor.cli.guard import HadEnough, guarded
 from supervisor.cli.show import screen
+from supervisor.cli.show.groups import HintingGroup
 
 COMMANDS = (
     *("run", "init", "setup", "check", "plan", "diff", "sync", "status", "events", "logs"),
@@ -29,7 +30,7 @@ _NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())
 """Its message is the help. Before click 8.2 there is none: the help is written, and all is well."""
 
 
-class LazyGroup(click.Group):
+class LazyGroup(HintingGroup):
     """Imports a command when it is asked for."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
@@ -54,17 +55,6 @@ class LazyGroup(click.Group):
             return super().make_context(*args, **extra)
         except BrokenPipeError as error:
             raise HadEnough from error
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does it, but with the command that was probably meant."""
-        if args[0] in COMMANDS or args[0].startswith("-") or ctx.resilient_parsing:
-            return super().resolve_command(ctx, args)
-        from supervisor.kit.texts import meant
-
-        hint = meant(args[0], COMMANDS, "podvisor -h lists them")
-        raise click.UsageError(f"no command “{screen.clean(args[0])}”; {hint}", ctx)
 
 
 @click.group(

@@ -196,10 +196,16 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class AppQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Query of `GET /v1/status`, `/v1/history` and `/v1/images`."""
+    """Query of `GET /v1/status` and `/v1/images`."""
 
     app: Name | None = None
-    """None is all of them; of a history, one is needed."""
+    """None is all of them."""
+
+
+class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Query of `GET /v1/history`."""
+
+    app: Name
 
 
 class SyncRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

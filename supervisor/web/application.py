@@ -24,6 +24,7 @@ from aiohttp import web
 from supervisor import __version__
 from supervisor.api.endpoints import ENDPOINTS, Answer
 from supervisor.api.openapi import document
+from supervisor.web import problems
 from supervisor.web.daemon_client import Absent, DaemonClient, Refused
 from supervisor.web.guard import guarded, with_headers
 from supervisor.web.idle import Idle
@@ -43,7 +44,7 @@ def application(
 ) -> web.Application:
     """Put it together; `names` are those by which it is reached, besides the machine's own."""
     views = _Views(daemon, Pages())
-    app = web.Application(middlewares=[idle.counted, guarded(names)])
+    app = web.Application(middlewares=[idle.counted, problems.told, guarded(names)])
     app.on_response_prepare.append(with_headers)
     app.router.add_get("/", views.index)
     app.router.add_get("/apps/{name}", views.app)
@@ -156,9 +157,9 @@ class _Views:
         try:
             body = await self._daemon.ask(request.path, request.query)
         except Absent:
-            return _problem({"title": "Service Unavailable", "status": 503, "detail": "no daemon"})
+            return problems.answer(problems.ABSENT)
         except Refused as refused:
-            return _problem(dict(refused.problem))
+            return problems.answer(refused.problem)
         return web.Response(body=body, content_type="application/json")
 
     async def entries(self, request: web.Request) -> web.StreamResponse:
@@ -173,11 +174,9 @@ class _Views:
                     await response.write(json.dumps(entry).encode() + b"\n")
         except Absent:
             if not response.prepared:
-                return _problem(
-                    {"title": "Service Unavailable", "status": 503, "detail": "no daemon"}
-                )
+                return problems.answer(problems.ABSENT)
         except Refused as refused:
-            return _problem(dict(refused.problem))
+            return problems.answer(refused.problem)
         if not response.prepared:
             await response.prepare(request)
         return response
@@ -203,11 +202,3 @@ class _Views:
         query = {"limit": str(limit), "app": app, "unit": unit}
         async for one in self._daemon.lines("/v1/events", query):
             yield one
-
-
-def _problem(problem: dict[str, Any]) -> web.Response:
-    return web.Response(
-        text=json.dumps(problem),
-        status=problem.get("status", 500),
-        content_type="application/problem+json",
-    )

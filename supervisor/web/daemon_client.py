@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
+
+from supervisor.model.wire import Problem
 
 _PATIENCE_SECONDS = 10.0
 _LONGEST_LINE = 1 << 20
@@ -17,11 +20,11 @@ class Absent(Exception):
 
 
 class Refused(Exception):
-    """It cannot answer that: `problem` is why (RFC 9457)."""
+    """It cannot answer that: `problem` is why."""
 
-    def __init__(self, problem: Mapping[str, Any]) -> None:
-        super().__init__(problem.get("detail", "no reason"))
-        self.problem = problem
+    def __init__(self, body: bytes) -> None:
+        self.problem = msgspec.json.decode(body, type=Problem)
+        super().__init__(self.problem.detail)
 
 
 class DaemonClient:
@@ -43,7 +46,7 @@ class DaemonClient:
             async with self._get(path, query, timeout) as response:
                 body = await response.read()
                 if response.status != 200:  # noqa: PLR2004
-                    raise Refused(json.loads(body))
+                    raise Refused(body)
                 return body
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Absent from error
@@ -57,7 +60,7 @@ class DaemonClient:
         try:
             async with self._get(path, query, aiohttp.ClientTimeout()) as response:
                 if response.status != 200:  # noqa: PLR2004
-                    raise Refused(await response.json(content_type=None))
+                    raise Refused(await response.read())
                 async for line in response.content:
                     yield json.loads(line)
         except (aiohttp.ClientError, OSError) as error:

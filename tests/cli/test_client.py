@@ -188,3 +188,5 @@ def test_hears_the_real_control_sockets_refusals(service: FakeService) -> None:
         ask("/v1/plan", body={"appps": []})
     with pytest.raises(Refused, match="there is no GET /v2/status"):
         ask("/v2/status")
+    with pytest.raises(Refused, match="there is no GET /v1/sync"):
+        ask("/v1/sync")

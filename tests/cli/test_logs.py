@@ -98,6 +98,19 @@ class TestLines:
         assert "container init" not in said.out
         assert max(map(len, said.out.splitlines())) < 5_000
 
+    def test_what_conmon_and_podman_say_besides(
+        self, podvisor: Podvisor, journal: Callable[..., Path]
+    ) -> None:
+        journal(
+            entry(1.0, "a5" * 32),
+            entry(1.0, "conmon a5a5a5 <nwarn>: Failed to open cgroups file"),
+            entry(1.0, "conmon a5a5a5 <error>: no such container"),
+        )
+        said = podvisor("logs", "web").out
+        assert "a5" * 32 not in said
+        assert "cgroups" not in said
+        assert "no such container" in said
+
     def test_as_json(self, podvisor: Podvisor, journal: Callable[..., Path]) -> None:
         journal(entry(1.0, "a <b>\x1b"))
         lines = [json.loads(line) for line in podvisor("logs", "web", "--json").out.splitlines()]

@@ -114,6 +114,17 @@ async def test_the_api_answers_as_the_daemon_does(page: Any, service: FakeServic
 
 
 @pytest.mark.usefixtures("daemon")
+async def test_what_is_wrong_with_a_question_is_told_as_the_api_does(page: Any) -> None:
+    asked = [await page.get("/v1/none"), await page.get("/v1/sync"), await page.post("/v1/status")]
+    asked.append(await page.get("/v1/history"))
+    asked.append(await page.get("/v1/status", headers={"Host": "evil.example"}))
+    assert [one.status for one in asked] == [404, 404, 405, 400, 421]
+    for one in asked:
+        assert one.content_type == "application/problem+json"
+        assert (await one.json(content_type=None))["status"] == one.status
+
+
+@pytest.mark.usefixtures("daemon")
 async def test_no_order_is_taken(page: Any, service: FakeService) -> None:
     for path in ("/v1/sync", "/v1/plan", "/v1/suspend", "/"):
         answer = await page.post(path, json={"apps": []})

@@ -11,6 +11,7 @@ from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, Refused, ask
 from supervisor.cli.fast.follow import told
 from supervisor.cli.show import certificate_view, rehearsal_view, screen
+from supervisor.cli.show.groups import HintingGroup
 from supervisor.kit.texts import meant
 
 _NOT_WELL = "one is missing, has expired, cannot be renewed, or is not served"
@@ -23,6 +24,7 @@ _ORDERED = codes.epilog(
 
 
 @click.group(
+    cls=HintingGroup,
     invoke_without_command=True,
     short_help="Show certificates, and have others issued.",
     epilog=codes.epilog(codes.NOT_WELL, codes.NOT_RUNNING, c3=_NOT_WELL),

@@ -9,11 +9,13 @@ from supervisor.cli.daemon.client import ask
 from supervisor.cli.fast.answer import answer
 from supervisor.cli.local.secret_files import edit, encrypt, init
 from supervisor.cli.show import screen
+from supervisor.cli.show.groups import HintingGroup
 
 _STYLES = {"current": "good", "made by hand": "good", "to be made": "warn", "left over": "dim"}
 
 
 @click.group(
+    cls=HintingGroup,
     short_help="Encrypt secrets for this host, and see how they stand.",
     commands={"init": init, "encrypt": encrypt, "edit": edit},
     epilog=codes.epilog(c0="it was done; each command of its own says more"),

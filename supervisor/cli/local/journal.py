@@ -1,6 +1,7 @@
 """The lines of units in the user's journal, by journalctl."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -8,6 +9,8 @@ from typing import NamedTuple
 from supervisor.cli.daemon.client import Refused
 
 _FIELDS = ("MESSAGE", "PODMAN_EVENT", "_SYSTEMD_USER_UNIT", "USER_UNIT", "SYSLOG_IDENTIFIER")
+_ASIDE = re.compile(r"conmon [0-9a-f]+ <n(warn|info|debug)>: |[0-9a-f]{64}$")
+"""What conmon writes into a container's log, and the id that Podman prints of each."""
 
 
 class Line(NamedTuple):
@@ -69,4 +72,5 @@ def _lines(entry: bytes) -> Iterator[Line]:
     except (ValueError, LookupError, TypeError, AttributeError):
         return
     for text in texts:
-        yield Line(moment, unit, by, text)
+        if not _ASIDE.match(text):
+            yield Line(moment, unit, by, text)
