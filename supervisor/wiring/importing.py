@@ -146,7 +146,7 @@ class Taking(msgspec.Struct, kw_only=True):
             outcome=said.outcome,
             why=said.why,
             hint=said.hint,
-            used_as=holder,
+            used_as="" if said.why or said.outcome is not Outcome.THERE else holder,
         )
 
     def told(
@@ -158,14 +158,14 @@ class Taking(msgspec.Struct, kw_only=True):
         for one, found in zip(report.certificates, self.reading.certificates, strict=True):
             told = replace(one, used_as=used_as(found, statuses) or one.used_as)
             taker = asked_by(found, one.issuer, statuses)
-            if not told.used_as and one.outcome is not Outcome.LEFT:
+            if not (told.used_as or one.why):
                 if taker:
                     told = replace(told, why=f"{taker} asks for it")
                 else:
                     file, text = file_of(found, one.issuer, names)
                     names.add(file.removesuffix(SUFFIX))
-                    why = why_waiting(found, one.issuer, statuses)
-                    told = replace(told, file=file, text=text, why=why)
+                    why, hint = why_waiting(found, one.issuer, statuses)
+                    told = replace(told, file=file, text=text, why=why, hint=hint)
             certificates.append(told)
         return replace(report, certificates=tuple(certificates), running=running)
 
@@ -191,7 +191,9 @@ async def read_folder(
         raise Stalled(
             f"there is nothing in {path} to take over",
             hint="name the folder of certbot (/etc/letsencrypt), of lego (~/.lego) or of Caddy"
-            " (~/.local/share/caddy), or one with a key and its certificate in PEM",
+            " (~/.local/share/caddy), or one with a key and its chain in PEM: privkey.pem and"
+            " fullchain.pem, tls.key and tls.crt, NAME.key and NAME.crt, NAME-key.pem and NAME.pem,"
+            " or both in one file",
         )
     return Taking(paths=paths, settings=settings, reading=reading, at=at)
 

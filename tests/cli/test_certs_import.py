@@ -21,6 +21,7 @@ from tests.fakes.client_folders import (
     Certbot,
     CertificateAuthority,
     Lego,
+    Made,
     new_key,
     rsa_key,
     write,
@@ -29,6 +30,8 @@ from tests.fakes.client_folders import (
 Podvisor = Callable[..., Any]
 CA = CertificateAuthority()
 WEB = CA.issue("www.example.org", "example.org")
+SELF_SIGNED = CA.self_signed("plain.example.org")
+EXPIRED = CA.issue("plain.example.org", days=5.0)
 SETTINGS = f"""
 [sources.home]
 folder = "~/apps"
@@ -138,6 +141,7 @@ def test_a_daemon_is_asked_to_take_what_is_asked_for(
         ({"key_type": "rsa-4096"}, "web asks for the same names, but with KeyType=rsa-4096"),
         ({"state": "missing", "expires": 0.0}, "to be taken over; web asks for it"),
         ({"is_asked_for": False}, "no file asks for it yet"),
+        ({"serial": WEB.serial}, "taken over before, as web"),
     ],
 )
 def test_how_it_fits_what_is_asked_for_is_said(
@@ -169,6 +173,101 @@ def test_what_is_there_stays_unless_it_is_to_be_replaced(
     assert place.with_name(f"{place.name}.before.1").read_text() == before
     (about,) = waiting(home)
     assert json.loads(about.read_text())["replaces_valid"] is True
+
+
+def test_what_was_taken_over_and_is_replaced_since_can_be_had_back(
+    podvisor: Podvisor, daemon: Any, home: Path, certbot: Certbot
+) -> None:
+    daemon.answer("/v1/certificates", listed())
+    daemon.answer("/v1/certificates/import", {"reply": listed()})
+    podvisor("certs", "import", str(certbot.root))
+    (about,) = waiting(home)
+    kept = home / "state/podvisor/certificates/web"
+    kept.mkdir(parents=True)
+    about.with_suffix("").rename(kept / about.stem)
+    about.unlink()
+    daemon.answer("/v1/certificates", listed(STATUS))
+    daemon.answer("/v1/certificates/import", {"reply": listed(STATUS)})
+    said = podvisor("certs", "import", str(certbot.root))
+    assert "taken over before; web has another one since" in said.out
+    assert "--replace has this one in its place again" in said.out
+    assert waiting(home) == []
+
+    for _ in range(2):  # what waits from before was not for this one's place
+        said = podvisor("certs", "import", str(certbot.root), "--replace")
+        assert "✓  certificate" in said.out
+        assert "taken over; web asks for it" in said.out
+        (about,) = waiting(home)
+        found = json.loads(about.read_text())
+        assert found["replaces_valid"] is True
+        about.write_text(json.dumps(found | {"at": 1.0}))
+
+    in_use = msgspec.structs.replace(STATUS, serial=WEB.serial)
+    daemon.answer("/v1/certificates", listed(in_use))
+    about.unlink()
+    said = podvisor("certs", "import", str(certbot.root), "--replace")
+    assert "=  certificate" in said.out
+    assert waiting(home) == []
+
+
+def test_what_podvisors_own_authority_signs_is_never_taken_and_said(
+    podvisor: Podvisor, daemon: Any, home: Path
+) -> None:
+    write(home / "leaf/leaf.crt", WEB.chain)
+    write(home / "leaf/leaf.key", WEB.key_pem())
+    status = msgspec.structs.replace(STATUS, issuer="internal", name="leaf")
+    daemon.answer("/v1/certificates", listed(status))
+    said = podvisor("certs", "import", str(home / "leaf"), "--dry-run").out
+    assert "leaf asks for the same names, but with Issuer=internal" in said
+    assert "Issuer=internal takes none over: podvisor's own authority signs" in said
+    assert "podvisor certs root" in said
+
+
+@pytest.mark.parametrize(
+    ("made", "hint"),
+    [(SELF_SIGNED, "Issuer=internal"), (EXPIRED, "another one ordered")],
+)
+def test_where_all_is_of_no_use_that_is_an_error_with_what_to_do(
+    podvisor: Podvisor, home: Path, made: Made, hint: str
+) -> None:
+    write(home / "plain/fullchain.pem", made.chain)
+    write(home / "plain/privkey.pem", made.key_pem())
+    done = podvisor("certs", "import", str(home / "plain"))
+    assert done.code == 1
+    assert "Nothing in ~/plain can be taken over." in done.out
+    assert hint in done.out
+
+
+@pytest.mark.parametrize(
+    ("key", "chain", "asked"),
+    [
+        ("leaf.key", "leaf.crt", "leaf.key"),
+        ("leaf.key", "leaf.crt", "leaf.crt"),
+        ("leaf.key", "leaf.crt", ""),
+        ("privkey.pem", "fullchain.pem", "privkey.pem"),
+        ("leaf-key.pem", "leaf.pem", ""),
+        ("leaf-key.pem", "leaf.pem", "leaf-key.pem"),
+        ("leaf-key.pem", "leaf.pem", "leaf.pem"),
+    ],
+)
+def test_a_plain_pair_is_found_by_its_folder_its_key_and_its_chain(
+    podvisor: Podvisor, home: Path, key: str, chain: str, asked: str
+) -> None:
+    write(home / "leaf" / chain, WEB.chain)
+    write(home / "leaf" / key, WEB.key_pem())
+    done = podvisor("certs", "import", str(home / "leaf" / asked))
+    assert done.code == 0, done.err
+    assert len(waiting(home)) == 1
+
+
+def test_which_files_are_looked_for_is_said_where_there_are_none(
+    podvisor: Podvisor, home: Path
+) -> None:
+    write(home / "odd/mine", WEB.chain)
+    done = podvisor("certs", "import", str(home / "odd"))
+    assert done.code == 1
+    assert "privkey.pem and fullchain.pem" in done.err
+    assert "NAME.key and NAME.crt" in done.err
 
 
 def test_one_account_of_each_issuer_is_taken_that_of_most_certificates(

@@ -135,6 +135,40 @@ async def test_what_is_valid_stays_unless_a_person_says_otherwise(house):
         assert len(house.issuer.orders) == 2, "and is renewed like any other"
 
 
+async def test_one_that_was_replaced_can_be_had_back(house):
+    pair = leaves(house)
+    async with house.running(deployed("web", asks())):
+        house.certificates.actions().renew("web", at_once=True)
+        await house.rest()
+        assert house.files.installed[f"{PLACE}/web"].pair != pair
+        leaves(house, at=house.clock.now() + 1, replaces_valid=True)
+        house.certificates.name_all()
+        await house.rest()
+        assert house.files.installed[f"{PLACE}/web"].pair == pair
+        assert house.imported.waiting == {}
+
+
+async def test_one_that_was_put_back_is_taken_once_more_if_a_person_says_so_then(house):
+    house.listen()
+    async with house.running(deployed("web", asks(check=(SERVER,)))):
+        house.effective = {"start"}
+        pair = leaves(house, age=0.0, at=house.clock.now() + 1, replaces_valid=True)
+        house.certificates.name_all()
+        await anyio.sleep(120)
+        refused = house.record().refused
+        assert refused
+        leaves(house, age=0.0, at=refused.at - 1, replaces_valid=True)
+        house.certificates.name_all()
+        await anyio.sleep(120)
+        assert house.record().refused == refused
+        house.effective = {"start", "reload"}
+        leaves(house, age=0.0, at=house.clock.now() + 1, replaces_valid=True)
+        house.certificates.name_all()
+        await anyio.sleep(120)
+        assert house.files.installed[f"{PLACE}/web"].pair == pair
+        assert house.record().refused is None
+
+
 async def test_a_better_one_takes_the_place_of_a_renewal(house):
     async with house.running(deployed("web", asks())):
         await anyio.sleep(50 * DAY)

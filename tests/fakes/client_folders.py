@@ -78,6 +78,11 @@ class CertificateAuthority:
         )
         return Made(key, leaf, self.middle)
 
+    def self_signed(self, name: str) -> Made:
+        """Make one that nobody has issued, as people do with openssl."""
+        key = new_key()
+        return Made(key, self._sign("Root", key, "Root", key, names=(name,), is_authority=True), "")
+
     def _sign(
         self,
         subject: str,

@@ -11,6 +11,7 @@ _KEYS = ("privkey.pem", "key.pem", "tls.key", "server.key", "private.key", "priv
 _CHAINS = ("fullchain.pem", "fullchain.cer", "tls.crt", "chained.pem", "cert.pem", "server.crt")
 _REST = ("chain.pem", "ca.cer", "ca.crt")
 """What follows the certificate, where that stands by itself."""
+_OF_KEY = (".key", "-key.pem")
 _OF_ONE = (".crt", ".cer", ".pem", ".cert")
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 _KEY = " PRIVATE KEY-----"
@@ -21,7 +22,7 @@ def read(folder: ClientFolder, path: Path) -> Iterator[Found]:
     try:
         pairs = [(path, path)] if path.is_file() else _pairs(folder, path)
         if path.is_file() and not _has_both(folder, path):
-            pairs = [(key, chain) for key, chain in _pairs(folder, path.parent) if chain == path]
+            pairs = [pair for pair in _pairs(folder, path.parent) if path in pair]
     except UnreadableError as error:
         yield error.note
         return
@@ -54,8 +55,8 @@ def _pairs(folder: ClientFolder, path: Path) -> list[tuple[Path, Path]]:
         return [(path / key, path / chain)]
     found = []
     for name in names:
-        stem = name.removesuffix(".key")
-        if stem == name:
+        stem = next((name.removesuffix(end) for end in _OF_KEY if name.endswith(end)), "")
+        if not stem:
             continue
         sibling = next((f"{stem}{end}" for end in _OF_ONE if f"{stem}{end}" in names), "")
         if chain or sibling:

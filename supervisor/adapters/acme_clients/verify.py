@@ -37,6 +37,11 @@ _SMALLEST_RSA, _LARGEST_RSA = 2_048, 8_192
 _LONGEST_CHAIN = 10
 _LONGEST_NUMBER = 1_500
 """Letters of a modulus in base64: what is larger would take minutes to read."""
+_SELF_SIGNED = (
+    "have another one: a .certificate file with Issuer=internal has podvisor's own authority sign"
+    " it, for those who trust `podvisor certs root`"
+)
+_EXPIRED = "a .certificate file for its names has another one ordered"
 _IN_FORCE = {"", "valid"}
 
 
@@ -70,12 +75,13 @@ def certificate(raw: RawCertificate, issuers: Sequence[Known], *, now: float) ->
     """Return one that can be served. Raises NoUseError."""
     path, key = _path(raw), _key(raw.key, raw.key_path)
     if path[0].issuer == path[0].subject:
-        raise NoUseError(raw.path, "it is self-signed: no issuer has issued it", is_fault=False)
+        text = "it is self-signed: no issuer has issued it"
+        raise NoUseError(raw.path, text, _SELF_SIGNED, is_fault=False)
     chain = "".join(one.public_bytes(Encoding.PEM).decode() for one in path)
     facts = facts_of(chain)
     if facts.not_after <= now:
         text = f"it expired on {day(facts.not_after)}"
-        raise NoUseError(raw.path, text, is_fault=False)
+        raise NoUseError(raw.path, text, _EXPIRED, is_fault=False)
     issuer = _issuer_of_certificate(raw, path[0], issuers)
     trust = issuer.trust if issuer else ""
     if problem := pair_problem(key_pem(key), chain, names=(), now=now, trust=trust):

@@ -169,9 +169,9 @@ def import_(
         screen.write_json(msgspec.json.encode(report))
     else:
         import_view.show(report)
-    if not any(one.is_fault for one in report.notes):
-        return codes.OK
-    return codes.NOT_WELL if report.accounts or report.certificates else codes.ERROR
+    if not (report.accounts or report.certificates):
+        return codes.ERROR
+    return codes.NOT_WELL if any(one.is_fault for one in report.notes) else codes.OK
 
 
 @command.command(

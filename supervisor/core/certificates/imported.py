@@ -87,15 +87,21 @@ def _is_of_use(
     one: Imported, desired: DesiredCertificate, record: CertificateRecord, now: float
 ) -> bool:
     issued = as_issued(one, desired.terms)
-    known = [record.revoked, record.refused.version if record.refused else ""]
-    known += [issue.version for issue in (record.current, record.previous) if issue]
+    known = [record.revoked, record.current.version if record.current else ""]
+    if not _is_said(one, record):
+        known += [record.refused.version if record.refused else ""]
+        known += [record.previous.version if record.previous else ""]
     return not (one.version in known or is_early(issued, now) or is_expired(issued, now))
 
 
 def _is_said(one: Imported, record: CertificateRecord) -> bool:
-    """Whether a person wants it in the place of the one that was there at that time."""
-    current = record.current
-    return one.replaces_valid and (current is None or one.at > current.installed_at)
+    """Whether a person wants it in the place of the one that was there at that time.
+
+    What was put back since is not tried again.
+    """
+    since = [record.current.installed_at] if record.current else []
+    since += [record.refused.at] if record.refused else []
+    return one.replaces_valid and one.at > max(since, default=0.0)
 
 
 def _is_in_need(

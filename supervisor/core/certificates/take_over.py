@@ -9,12 +9,16 @@ from typing import NamedTuple
 
 from supervisor.core.certificates.imported import same_directory
 from supervisor.kit.texts import day
-from supervisor.model.certificate import SUFFIX
+from supervisor.model.certificate import INTERNAL, SUFFIX
 from supervisor.model.certificate_settings import CertificateSettings
 from supervisor.model.certificate_status import CertificateState, CertificateStatus
 from supervisor.model.client_folders import Client, FoundAccount, FoundCertificate, Outcome
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_.-]")
+_OF_INTERNAL = (
+    f"Issuer={INTERNAL} takes none over: podvisor's own authority signs one itself, for those who"
+    " trust `podvisor certs root`; another Issuer= takes it, and renews it"
+)
 _IN_USE = {CertificateState.VALID, CertificateState.INSTALLED, CertificateState.FAILING}
 
 
@@ -62,16 +66,29 @@ def of_certificate(
     """Say whether to take one.
 
     `holder` is the name of the certificate as which it was taken before, `waits` whether it waits
-    already, to replace one that is valid if that is asked for now.
+    already. What is to replace another one waits anew: for the place of the one that is there now.
     """
-    if holder or waits:
+    if used_as(found, statuses):
         return Said(Outcome.THERE)
+    if waits and not (replace and asked_by(found, issuer, statuses)):
+        return Said(Outcome.THERE)
+    if holder and not replace:
+        return _held(holder, statuses)
     for one in statuses if not replace else ():
         if _asks_for(one, found, issuer) and _is_well(one, now):
             until = day(one.expires)
             why = f"podvisor has a valid one as {one.name}, until {until}"
             return Said(Outcome.LEFT, why, "--replace has this one in its place")
     return Said(Outcome.TAKEN)
+
+
+def _held(holder: str, statuses: Iterable[CertificateStatus]) -> Said:
+    """Say of one that is kept whether another one is in its place since."""
+    for one in statuses:
+        if one.name == holder and one.is_asked_for and one.serial and not one.is_standin:
+            why = f"{holder} has another one since"
+            return Said(Outcome.THERE, why, "--replace has this one in its place again")
+    return Said(Outcome.THERE)
 
 
 def asked_by(found: FoundCertificate, issuer: str, statuses: Iterable[CertificateStatus]) -> str:
@@ -89,7 +106,7 @@ def _same_names(one: CertificateStatus, found: FoundCertificate) -> bool:
 
 def _unlike(one: CertificateStatus, found: FoundCertificate, issuer: str) -> str:
     """Say what a file for the same names asks for that it is not."""
-    if issuer and one.issuer != issuer:
+    if one.issuer != issuer and (issuer or one.issuer == INTERNAL):
         return f"Issuer={one.issuer}"
     return f"KeyType={one.key_type}" if one.key_type not in ("", found.key_type) else ""
 
@@ -106,16 +123,19 @@ def used_as(found: FoundCertificate, statuses: Iterable[CertificateStatus]) -> s
     return next(named, "")
 
 
-def why_waiting(found: FoundCertificate, issuer: str, statuses: Iterable[CertificateStatus]) -> str:
-    """Say of one that waits why: no file asks for it, or one asks for something else.
+def why_waiting(
+    found: FoundCertificate, issuer: str, statuses: Iterable[CertificateStatus]
+) -> tuple[str, str]:
+    """Say of one that waits why, and what to do about it.
 
-    Empty where one does.
+    No file asks for it, or one asks for something else. Empty where one does.
     """
     for one in statuses:
         if _same_names(one, found):
             other = _unlike(one, found, issuer)
-            return f"{one.name} asks for the same names, but with {other}" if other else ""
-    return "no file asks for it yet"
+            why = f"{one.name} asks for the same names, but with {other}" if other else ""
+            return why, _OF_INTERNAL if one.issuer == INTERNAL else ""
+    return "no file asks for it yet", ""
 
 
 def file_of(found: FoundCertificate, issuer: str, taken: Collection[str] = ()) -> tuple[str, str]:

@@ -222,7 +222,9 @@ class _Reading:
             if domain.startswith(WILDCARD) and not challenge.is_of_dns:
                 message = f"{domain} cannot be proven by {challenge}"
                 self._refuse(
-                    message, "only dns-01 proves a wildcard: Challenge=dns-01", at or entry
+                    message,
+                    "write Challenge=dns-01, or dns-persist-01: no other proves a wildcard",
+                    at or entry,
                 )
             elif is_address(domain) and challenge.is_of_dns:
                 message = f"the address {domain} cannot be proven by {challenge}"
