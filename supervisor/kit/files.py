@@ -13,8 +13,11 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
-def told(doing: str) -> Iterator[None]:
-    """Turn what the system says into one of the two failures; `doing` completes "cannot …"."""
+def told(doing: str, *, forbidden: str = "check owner and permissions") -> Iterator[None]:
+    """Turn what the system says into one of the two failures; `doing` completes "cannot …".
+
+    `forbidden` says what to do where the system does not allow it.
+    """
     try:
         yield
     except OSError as error:
@@ -22,7 +25,7 @@ def told(doing: str) -> Iterator[None]:
             raise Retry(f"cannot {doing}: disk full") from error
         why = error.strerror or str(error)
         if error.errno in _FORBIDDEN:
-            raise Stalled(f"cannot {doing}: {why}", hint="check owner and permissions") from error
+            raise Stalled(f"cannot {doing}: {why}", hint=forbidden) from error
         if error.errno == errno.ENAMETOOLONG:
             raise Stalled(f"cannot {doing}: {why}", hint="give it a shorter name") from error
         raise Retry(f"cannot {doing}: {why}") from error

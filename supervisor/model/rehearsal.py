@@ -22,8 +22,8 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One of the things that have to be so."""
 
     what: str
-    """A word: `file`, `issuer`, `dns`, `caa`, `zone`, `record`, `port`, `answer`, `order`,
-    `authority`, `folder`, `users`, `served`."""
+    """A word: `file`, `app`, `issuer`, `dns`, `caa`, `zone`, `record`, `port`, `answer`, `order`,
+    `authority`, `folder`, `secrets`, `users`, `served`."""
     about: str = ""
     """A name that is to be proven, an issuer, a folder, a unit or a server."""
     state: CheckState = CheckState.OK

@@ -136,14 +136,15 @@ class Certificates(msgspec.Struct):
             memory=memory,
             tell=asked.tell,
         )
+        secrets = CertificateSecrets(
+            podman=ports.podman, asked=asked, memory=memory, overtake=self.overtake
+        )
         self._controller = CertificateController(
             asked=asked,
             issuing=issuing,
             installing=Installing(
                 files=ports.certificates,
-                secrets=CertificateSecrets(
-                    podman=ports.podman, asked=asked, memory=memory, overtake=self.overtake
-                ),
+                secrets=secrets,
                 asked=asked,
                 memory=memory,
             ),
@@ -167,6 +168,11 @@ class Certificates(msgspec.Struct):
             importing=importing,
             queue=self.queue,
             rehearsals=Rehearsals(
-                asked=asked, issuing=issuing, orders=orders, memory=memory, tls=ports.tls
+                asked=asked,
+                issuing=issuing,
+                orders=orders,
+                memory=memory,
+                tls=ports.tls,
+                secrets=secrets,
             ),
         )

@@ -166,7 +166,8 @@ def test_one_is_shown_whole(podvisor: Podvisor, daemon: Any) -> None:
         unknown = podvisor("certs", "show", word)
         assert unknown.code == 1
         assert "did you mean “web”?" in unknown.err
-    assert "podvisor certs lists them" in podvisor("certs", "show", "something").err
+    hint = podvisor("certs", "show", "something").err
+    assert "podvisor sync, if its file was just written" in hint
 
 
 def test_json_is_what_the_daemon_says(podvisor: Podvisor, daemon: Any) -> None:
@@ -293,6 +294,17 @@ def test_what_is_wrong_is_counted(podvisor: Podvisor, daemon: Any) -> None:
     assert "✗ port  it is closed" in said.out.splitlines()
     assert '  _validation-persist.a.org. IN TXT "ca.org; accounturi=x"' in said.out.splitlines()
     assert "✗ certificate web: 1 thing is wrong" in said.out.splitlines()
+
+
+def test_a_place_that_is_in_the_reason_is_said_once(podvisor: Podvisor, daemon: Any) -> None:
+    why = "cannot install certificate web in /etc/tls: Permission denied"
+    folder = Check(what="folder", about="/etc/tls", state=CheckState.WRONG, message=why)
+    users = Check(what="users", about="web", message="used by web.service")
+    report = msgspec.structs.replace(REPORT, checks=(folder, users))
+    daemon.answer("/v1/certificates/test", plain(report))
+    lines = podvisor("certs", "test", "web").out.splitlines()
+    assert f"✗ folder  {why}" in lines
+    assert "✓ users   web: used by web.service" in lines
 
 
 def test_a_rehearsal_needs_the_daemon(podvisor: Podvisor) -> None:

@@ -256,6 +256,15 @@ async def test_a_folder_that_cannot_be_written_is_told(side: Side) -> None:
     assert not await files.is_installed(certificate, first)
 
 
+async def test_an_owner_that_there_is_not_is_told_by_a_look(side: Side) -> None:
+    files = files_of(side)
+    await files.check(replace(wanted(), owner=(LARGEST_ID, 0)))
+    with pytest.raises(Stalled) as told:
+        await files.check(replace(wanted(), owner=(LARGEST_ID + 1, 0)))
+    assert told.value.hint
+    assert not side.has(files.place(wanted()))
+
+
 async def told(names: AsyncIterator[str]) -> str:
     with anyio.fail_after(60):
         return await anext(names)

@@ -7,6 +7,7 @@ from supervisor.model.acme import FailureKind, OrderRefusal
 from supervisor.model.certificate import CertificateRecord
 from supervisor.model.events import EventKind
 from supervisor.model.need import NeedKind
+from supervisor.model.rehearsal import CheckState, RehearsalRequest
 from supervisor.model.rollout import Outcome
 from supervisor.model.status import AppState, AppStatus, SyncRequest
 from tests.fakes.certificates import PLACE
@@ -226,3 +227,55 @@ async def test_a_folder_that_a_unit_mounts_stays_until_it_names_the_new_one(worl
         await anyio.sleep(100)
         assert there.keys() == {"/srv/tls"}
         assert {one.state for one in daemon.service.status().apps} == {AppState.READY}
+
+
+async def tried(daemon, name="site"):
+    """What is wrong, and what is well, of a rehearsal, each with its checks by what they are."""
+    report = await daemon.service.certificate_service.rehearse(RehearsalRequest(name=name))
+    wrong, well = {}, {}
+    for one in report.checks:
+        (wrong if one.state is CheckState.WRONG else well)[one.what] = one
+    return wrong, well
+
+
+async def test_a_rehearsal_judges_the_file_of_an_app_that_is_refused(world):
+    files = {"web/web.container": "tls=site own=yes", "web/site.certificate": SITE}
+    async with world.running() as daemon:
+        await world.push(daemon, files)
+        await anyio.sleep(100)
+        wrong, well = await tried(daemon)
+        assert not wrong
+        assert well["folder"].about == f"{PLACE}/site"
+
+        files["web/site.certificate"] = SITE + "Directory=/srv/tls\n"
+        await world.push(daemon, files)
+        await anyio.sleep(100)
+        wrong, well = await tried(daemon)
+        assert "names podvisor's own place" in wrong["app"].message
+        assert wrong["app"].hint
+        assert well["folder"].about == "/srv/tls", "not where it is installed still"
+
+        files["web/other.secret"] = "[Secret]\nNonsense=\n"
+        await world.push(daemon, files)
+        await anyio.sleep(100)
+        wrong, well = await tried(daemon)
+        assert "app" in wrong
+        assert well["folder"].about == "/srv/tls", "also where another file cannot be understood"
+
+        files["web/site.certificate"] = SITE + "Directory=tls\n"
+        await world.push(daemon, files)
+        await anyio.sleep(100)
+        wrong, well = await tried(daemon)
+        assert "is relative" in wrong["file"].message
+        assert not well, "of the former one nothing is said"
+
+
+async def test_a_rehearsal_judges_the_file_of_an_app_that_never_was(world):
+    files = {"web/web.container": "tls=site", "web/site.certificate": SITE}
+    files["web/other.secret"] = "[Secret]\nNonsense=\n"
+    async with world.running() as daemon:
+        await world.push(daemon, files)
+        await anyio.sleep(100)
+        wrong, well = await tried(daemon)
+        assert "app" in wrong
+        assert well["folder"].about == f"{PLACE}/site"

@@ -102,6 +102,9 @@ async def test_one_that_no_app_asks_for_is_refused(house):
         with pytest.raises(Stalled, match="no app asks for a certificate weg") as refused:
             await tried(house, "weg")
         assert "web" in refused.value.hint
+        with pytest.raises(Stalled, match="no app asks for") as refused:
+            await tried(house, "something")
+        assert "podvisor sync" in refused.value.hint
 
 
 async def test_what_keeps_a_file_out_is_said(house):
@@ -151,6 +154,24 @@ async def test_a_folder_that_cannot_be_written_is_said(house):
         assert (check.state, check.about) == (WRONG, f"{PLACE}/web")
 
 
+async def test_an_owner_that_containers_do_not_have_is_said(house):
+    async with house.running(deployed("web", asks())):
+        await house.deploy(deployed("web", asks(owner=(99_999_999, 0))))
+        (check,) = [one for one in (await tried(house)).checks if one.what == "folder"]
+        assert (check.state, "no such id" in check.message) == (WRONG, True)
+
+
+@pytest.mark.parametrize(("foreign", "state"), [("mine.key", WRONG), ("other", OK)])
+async def test_a_secret_that_is_somebody_elses_is_said(house, foreign, state):
+    house.podman.has_secret(foreign, b"theirs")
+    async with house.running(deployed("web", asks(secrets=("mine",)))):
+        (check,) = [one for one in (await tried(house)).checks if one.what == "secrets"]
+        assert check.state is state
+        assert check.about == "mine.key mine.crt mine"
+        assert bool(check.hint) is (state is WRONG)
+        assert house.podman.secrets[foreign] == b"theirs"
+
+
 async def test_one_that_nobody_uses_is_said(house):
     one = deployed("web", asks())
     unused = replace(one, wanted=replace(one.wanted, units=()), last_good=None)
@@ -174,8 +195,9 @@ async def test_it_is_refused_while_an_order_is_under_way(house):
             tasks.start_soon(house.deploy, deployed("web", asks()))
             await anyio.sleep(1)
             assert house.issuer.orders
-            with pytest.raises(Retry, match="it is being ordered"):
+            with pytest.raises(Retry, match="it is being ordered") as refused:
                 await tried(house)
+            assert "try again" in refused.value.hint
         assert house.record().current
 
 

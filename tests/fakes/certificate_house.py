@@ -155,6 +155,9 @@ class FakeDesiredState:
     def certificates(self) -> Mapping[str, str]:
         return {name: one.app for name, one in described(self.deployments.values()).items()}
 
+    def newest(self, app: str) -> None:
+        """There are no files here."""
+
     def secrets(self) -> Mapping[str, str]:
         return {}
 

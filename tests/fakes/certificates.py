@@ -231,6 +231,8 @@ class FakeCertificateFiles:
             raise Stalled(
                 f"cannot install {certificate.name} in {folder}", hint="let it be written"
             )
+        if certificate.owner and max(certificate.owner) > LARGEST_ID:
+            raise Stalled(f"cannot install {certificate.name}: there is no such id", hint="another")
 
     async def install(self, certificate: DesiredCertificate, pair: Pair) -> str:
         if self.failure:
@@ -241,8 +243,6 @@ class FakeCertificateFiles:
             self._made += 1
             self.folder_ids[folder] = self._made
         await asyncio.sleep(self.seconds)
-        if certificate.owner and max(certificate.owner) > LARGEST_ID:
-            raise Stalled(f"cannot install {certificate.name}: there is no such id", hint="another")
         self.installed[folder] = Installed(
             certificate.name, pair, certificate.mode, certificate.owner
         )

@@ -121,11 +121,15 @@ class CertificateStore:
             raise
 
     async def _give(self, place: "Place", new: str, owner: "Owner") -> None:
-        """Give the files of the key away. Raises Retry or Stalled."""
+        """Give the files of the key away; without `new`, see whether that could be.
+
+        Raises Retry or Stalled.
+        """
         from supervisor.adapters.certificates.installed import WITH_KEY  # noqa: PLC0415
         from supervisor.adapters.certificates.owner_process import Gift  # noqa: PLC0415
 
-        gift = Gift(folder=f"{place.folder}/{new}", files=WITH_KEY, owner=owner)
+        files = WITH_KEY if new else ()
+        gift = Gift(folder=f"{place.folder}/{new}", files=files, owner=owner)
         given = await self._give_away(gift)
         if not given.problem:
             return
@@ -136,7 +140,10 @@ class CertificateStore:
 
     async def check(self, certificate: DesiredCertificate) -> None:
         """See whether it could be installed; nothing is changed."""
-        await self._aside(self._place_of(certificate.name, certificate.directory).check)
+        place = self._place_of(certificate.name, certificate.directory)
+        await self._aside(place.check)
+        if certificate.owner:
+            await self._give(place, "", certificate.owner)
 
     async def is_installed(self, certificate: DesiredCertificate, issued: Issued) -> bool:
         """Whether what stands there is that, with its mode and owner, and nothing is missing."""

@@ -11,7 +11,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from supervisor.adapters.certificates import owned, texts
 from supervisor.adapters.certificates.owned import Owner
@@ -60,7 +60,7 @@ class Place:
         The files of the key are to be given to `owner` before it is switched to.
         """
         self._make(_folder_mode(mode, owner))
-        with told(self.doing), self._opened() as place:
+        with self._told(), self._opened() as place:
             before, files = self._target(place), texts.installed(self.name, pair)
             self._remove_copies(place, files)
             self._refuse_others(place)
@@ -75,7 +75,7 @@ class Place:
 
     def switch(self, new: str, pair: texts.Kept, *, owner: Owner | None = None) -> None:
         """Have what was written be what is installed, all of it at once. Raises Retry."""
-        with told(self.doing), self._opened() as place:
+        with self._told(), self._opened() as place:
             if owner:
                 with _below(place, new) as version:
                     chain = pair.chain.encode()
@@ -91,15 +91,13 @@ class Place:
 
     def sweep(self) -> None:
         """Remove what was written, and is not what is installed. Raises Retry."""
-        with told(self.doing), self._opened() as place:
+        with self._told(), self._opened() as place:
             _sweep(place, {self._target(place)})
 
     def check(self) -> None:
         """See whether it could be installed; nothing is changed. Raises Retry or Stalled."""
-        with told(self.doing):
-            there = self.folder
-            while not os.path.lexists(there):
-                there = os.path.dirname(there)  # noqa: PTH120
+        with self._told():
+            there = self._there()
             try:
                 with self._opened(there) as place:
                     if there == self.folder:
@@ -159,6 +157,11 @@ class Place:
             with suppress(OSError):  # a person's file is in it
                 os.rmdir(self.folder)  # noqa: PTH106
 
+    def _told(self) -> AbstractContextManager[None]:
+        hint = "name another folder by Directory=, or let your user write there"
+        own = "check owner and permissions"
+        return told(self.doing, forbidden=own if self.is_own else hint)
+
     @property
     def doing(self) -> str:
         """What is being done when it is installed, in words."""
@@ -166,19 +169,38 @@ class Place:
 
     def _make(self, folder_mode: int) -> None:
         parent = os.path.dirname(self.folder)  # noqa: PTH120
-        with told(self.doing):
+        with self._told():
             try:
-                os.makedirs(parent, exist_ok=True)  # noqa: PTH103
-                try:
-                    os.mkdir(self.folder, 0o700)  # noqa: PTH102
-                    is_new = True
-                except FileExistsError:
-                    is_new = False
+                is_new = self._made(parent)
                 with self._opened() as place:
                     if is_new or self.is_own:
                         os.fchmod(place, folder_mode)
             except (FileExistsError, NotADirectoryError) as error:
                 raise self._no_folder(parent) from error
+
+    def _made(self, parent: str) -> bool:
+        """Make it, and those above; returns whether it was not there."""
+        try:
+            os.makedirs(parent, exist_ok=True)  # noqa: PTH103
+            os.mkdir(self.folder, 0o700)  # noqa: PTH102
+        except FileExistsError:
+            if not os.path.lexists(self.folder):
+                raise
+            return False
+        except FileNotFoundError as error:
+            there = self._there()
+            if not os.path.isdir(there):  # noqa: PTH112
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
+            # A file system in which nobody may make any (/proc) says that it is not there.
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), there) from error
+        return True
+
+    def _there(self) -> str:
+        """Return the folder itself, or the nearest above that is there."""
+        there = self.folder
+        while not os.path.lexists(there):
+            there = os.path.dirname(there)  # noqa: PTH120
+        return there
 
     def _no_folder(self, parent: str) -> Stalled:
         if os.path.islink(self.folder):  # noqa: PTH114

@@ -20,6 +20,7 @@ class Gift(msgspec.Struct, frozen=True, kw_only=True):
     folder: str
     """Absolute path."""
     files: tuple[str, ...]
+    """If there are none, it is only seen whether some could be given."""
     owner: tuple[int, int]
     """User and group."""
 
@@ -51,6 +52,8 @@ def give(gift: Gift) -> Given:
                 hint=f"Owner= takes those of `podman unshare cat /proc/self/{kind}_map`, up to"
                 f" {largest(ids)} here; /etc/sub{kind} may give you more",
             )
+    if not gift.files:
+        return Given()
     try:
         folder = os.open(gift.folder, _FOLDER)
         for file in gift.files:

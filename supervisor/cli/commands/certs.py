@@ -12,7 +12,6 @@ from supervisor.cli.daemon.client import NotRunning, Refused, ask
 from supervisor.cli.fast.follow import told
 from supervisor.cli.show import certificate_view, rehearsal_view, screen
 from supervisor.cli.show.groups import HintingGroup
-from supervisor.kit.texts import meant
 
 _NOT_WELL = "one is missing, has expired, cannot be renewed, or is not served"
 _ORDERED = codes.epilog(
@@ -69,8 +68,10 @@ def show(name: str, as_json: bool) -> int:
     known = [one["name"] for one in found["certificates"]]
     found["certificates"] = [one for one in found["certificates"] if one["name"] == name]
     if not found["certificates"]:
-        hint = meant(name.removesuffix(".certificate"), known, "podvisor certs lists them")
-        raise Refused(f"no app asks for a certificate {name}", hint=hint)
+        from supervisor.core.certificates.unknown import unknown
+
+        said = unknown(name, known)
+        raise Refused(said.message, hint=said.hint)
     if as_json:
         screen.write_json(found["certificates"][0])
     else:
@@ -190,10 +191,10 @@ def import_(
 def test(name: str, issuer: str, as_json: bool) -> int:
     """Look at all that a certificate needs, and try an order where it costs nothing.
 
-    DNS, CAA, the port or the zone, who answers for each name, the issuer, the folder, those who
-    use it, the servers of Check=. An order is made at letsencrypt-staging for letsencrypt, and at
-    what `staging` of the settings names for others; what that issues is thrown away. Nothing is
-    installed or kept, and nothing counts against the issuer's limits.
+    DNS, CAA, the port or the zone, who answers for each name, the issuer, the folder, its secrets,
+    those who use it, the servers of Check=. An order is made at letsencrypt-staging for
+    letsencrypt, and at what `staging` of the settings names for others; what that issues is thrown
+    away. Nothing is installed or kept, and nothing counts against the issuer's limits.
     """
     screen.progress("Trying it; this may take minutes …")
     body = ask("/v1/certificates/test", body={"name": name, "issuer": issuer})

@@ -47,7 +47,8 @@ def command(
 
     PATH is the working copy of a repository (the current folder, if none is given): it is judged
     as if all of it were committed, without what Git ignores; any other folder, as it is. Where
-    the settings have it as a source, its `apps`, `ignore`, `overlay` and so on count.
+    the settings have it as a source, its `apps`, `ignore`, `overlay` and so on count. What runs is
+    not known here: of two apps that want one name both are refused, by the daemon the second.
 
     It needs Podman's generator, but no running Podman. It says which apps it found and what is in
     none; each finding is written as FILE:LINE: MESSAGE.

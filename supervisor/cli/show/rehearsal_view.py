@@ -20,7 +20,9 @@ def show(report: dict[str, Any]) -> None:
     width = max((len(one["what"]) for one in checks), default=0)
     for one in checks:
         about = one.get("about", "")
-        said = f"{about}: {one['message']}" if about else one["message"]
+        said = one["message"]
+        if about and not ("/" in about and about in said):  # a place that is in it already
+            said = f"{about}: {said}"
         say(_MARKS[one.get("state", "ok")], (one["what"].ljust(width), "strong"), "  ", said)
         if one.get("hint"):
             say(" " * (width + 4), (one["hint"], "dim"))

@@ -10,9 +10,9 @@ from supervisor.controllers.certificates.rehearsing import Rehearsals
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import CertificateFiles, Issuer
 from supervisor.core.certificates import records
-from supervisor.kit.texts import meant
+from supervisor.core.certificates.unknown import unknown
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.certificate import SUFFIX, CertificateRecord
+from supervisor.model.certificate import CertificateRecord
 from supervisor.model.errors import Stalled
 
 
@@ -46,7 +46,8 @@ class CertificateActions(msgspec.Struct, frozen=True, kw_only=True):
         self._check(name)
         current = self.memory.of(name).current
         if current is None or current.standin:
-            raise Stalled(f"cannot revoke {name}: there is none yet", hint="podvisor certs")
+            hint = f"podvisor certs show {name} says why"
+            raise Stalled(f"cannot revoke {name}: there is none yet", hint=hint)
         issuer = await self.orders.plain_issuer(current.terms.issuer)
         if issuer is None:
             raise Stalled(
@@ -84,6 +85,4 @@ class CertificateActions(msgspec.Struct, frozen=True, kw_only=True):
 
     def _check(self, name: str) -> None:
         if name not in self.asked.by_name:
-            bare = name.removesuffix(SUFFIX)
-            hint = meant(bare, [*self.asked.by_name], "podvisor certs shows them")
-            raise Stalled(f"no app asks for a certificate {name}", hint=hint)
+            raise Stalled(*unknown(name, [*self.asked.by_name]))

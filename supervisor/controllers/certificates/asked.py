@@ -95,6 +95,15 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
         names = {*self.by_name, *self.ledger.all(CertificateRecord)}
         self.queue.add(*Kind.CERTIFICATE.keys(sorted(names)))
 
+    def newest(self, app: str) -> dict[str, Described]:
+        """Return what the newest files of an app ask for, be they refused, as far as it is clear.
+
+        By name.
+        """
+        candidate = self.desired_state.newest(app)
+        asked = self.desired_state.renderer.certificates(candidate) if candidate else ()
+        return {one.name: Described(app, one) for one in asked}
+
     def await_users(self, name: str, record: CertificateRecord) -> Uptake:
         """How its users take up what is installed; it is named once that is another thing."""
         self._awaited.pop(name, None)

@@ -12,10 +12,11 @@ from supervisor.controllers.certificates.asked import AskedCertificates
 from supervisor.controllers.certificates.issuing import Issuing
 from supervisor.controllers.certificates.memory import CertificateMemory
 from supervisor.controllers.certificates.orders import Orders
+from supervisor.controllers.certificates.secrets import CertificateSecrets
 from supervisor.controllers.ports import TlsLook
-from supervisor.core.certificates.rehearsal import of_findings, settled
+from supervisor.core.certificates.rehearsal import of_app, of_findings, settled
+from supervisor.core.certificates.unknown import unknown
 from supervisor.core.plan.certificates import Described
-from supervisor.kit.texts import meant
 from supervisor.model.app import Deployment
 from supervisor.model.certificate import INTERNAL, SUFFIX, DesiredCertificate
 from supervisor.model.errors import Failure, Retry, Stalled
@@ -37,11 +38,12 @@ class Rehearsals(msgspec.Struct, frozen=True, kw_only=True):
     orders: Orders
     memory: CertificateMemory
     tls: TlsLook
+    secrets: CertificateSecrets
 
     async def rehearse(self, request: RehearsalRequest) -> RehearsalReport:
         """Try one. Raises Stalled if no app asks for it, and Retry while it is being ordered."""
         deployments = self.asked.desired_state.latest()
-        described = self.asked.by_name.get(request.name)
+        described = self._described(request.name, deployments)
         if described is None:
             return self._refused_file(request.name, deployments)
         certificate = described.certificate
@@ -51,10 +53,12 @@ class Rehearsals(msgspec.Struct, frozen=True, kw_only=True):
             checks.append(await self._authority(certificate))
         else:
             if self.issuing.is_at_work(certificate.terms):
-                raise Retry(f"cannot try {request.name}: it is being ordered, or tried, just now")
+                why = f"cannot try {request.name}: it is being ordered, or tried, just now"
+                raise Retry(why, f"try again once that is done: podvisor certs show {request.name}")
             tried_at, found = await self._tried(certificate, request.issuer)
         checks += settled(found.checks, is_issued=found.is_issued)
         checks.append(await self._folder(certificate))
+        checks += await self._secrets(certificate)
         checks.append(self._users(request.name))
         checks += [await self._served(certificate, url) for url in certificate.check]
         return RehearsalReport(
@@ -65,6 +69,15 @@ class Rehearsals(msgspec.Struct, frozen=True, kw_only=True):
             records=found.records,
         )
 
+    def _described(self, name: str, deployments: Mapping[str, Deployment]) -> Described | None:
+        """Return what its file asks for now: of an app that is refused, not what stays of it."""
+        known = self.asked.by_name.get(name)
+        if known and not _is_refused(deployments.get(known.app)):
+            return known
+        refused = [app for app, one in deployments.items() if _is_refused(one)]
+        asked = [self.asked.newest(app) for app in ([known.app] if known else refused)]
+        return next((some[name] for some in asked if name in some), None)
+
     def _refused_file(self, name: str, deployments: Mapping[str, Deployment]) -> RehearsalReport:
         """Say what is wrong in a file of that name that was not understood."""
         path = f"{name}{SUFFIX}"
@@ -74,19 +87,21 @@ class Rehearsals(msgspec.Struct, frozen=True, kw_only=True):
             for check in of_findings((*one.findings, *one.refusal), path)
         ]
         if not checks:
-            hint = meant(name.removesuffix(SUFFIX), [*self.asked.by_name], "podvisor certs")
-            raise Stalled(f"no app asks for a certificate {name}", hint=hint)
+            raise Stalled(*unknown(name, [*self.asked.by_name]))
         return RehearsalReport(name=name, issuer="", checks=tuple(checks))
 
     def _of_file(self, described: Described, deployments: Mapping[str, Deployment]) -> list[Check]:
         one, path = deployments.get(described.app), described.certificate.path
         if one is None:
             return []
-        checks = of_findings((*one.findings, *one.refusal), path)
+        found = (*one.findings, *one.refusal)
+        checks = of_findings(found, path)
         if not checks:
-            app = one.wanted or one.last_good
+            app = self.asked.desired_state.newest(one.name) or one.wanted or one.last_good
             about = app.source_path(path) if app else path
             checks = [Check(what="file", about=about, message="it is understood")]
+        if _is_refused(one) and not any(check.state is CheckState.WRONG for check in checks):
+            checks += of_app(one.name, found)
         return checks
 
     async def _tried(self, certificate: DesiredCertificate, at: str) -> tuple[str, Rehearsed]:
@@ -120,6 +135,16 @@ class Rehearsals(msgspec.Struct, frozen=True, kw_only=True):
             return _wrong("folder", place, failure)
         return Check(what="folder", about=place, message="it can be installed there")
 
+    async def _secrets(self, certificate: DesiredCertificate) -> list[Check]:
+        names = " ".join(certificate.podman_secrets)
+        if not names:
+            return []
+        try:
+            await self.secrets.check(certificate)
+        except Failure as failure:
+            return [_wrong("secrets", names, failure)]
+        return [Check(what="secrets", about=names, message="podvisor may make them")]
+
     def _users(self, name: str) -> Check:
         if units := self.asked.units(name):
             return Check(what="users", about=name, message=f"used by {' '.join(units)}")
@@ -146,6 +171,11 @@ class Rehearsals(msgspec.Struct, frozen=True, kw_only=True):
         elif look.unserved:
             state = CheckState.WRONG
         return Check(what="served", about=url, state=state, message=message)
+
+
+def _is_refused(one: Deployment | None) -> bool:
+    """Whether its newest files are kept out."""
+    return one is not None and bool(one.refusal or (one.findings and one.wanted is None))
 
 
 def _wrong(what: str, about: str, failure: Failure) -> Check:

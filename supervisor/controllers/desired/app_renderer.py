@@ -26,6 +26,7 @@ from supervisor.core.files.templates import rendered_findings
 from supervisor.core.render.drop_ins import shaped_outside
 from supervisor.core.render.generator_errors import is_staged
 from supervisor.model.app import AppOptions, Candidate, DesiredApp, Generated
+from supervisor.model.certificate import DesiredCertificate
 from supervisor.model.certificate_settings import CertificateSettings
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.source import AppRevision, TreeFile
@@ -39,6 +40,8 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
     near: dict[str, str | None]
     """Quadlet files of others that it mentions: the base of the app that has each, if any."""
     app: DesiredApp | None = None
+    certificates: tuple[DesiredCertificate, ...] = ()
+    """What its files ask for, be it refused."""
     findings: tuple[Finding, ...] = ()
     failure: Failure | None = None
     """Why nothing can be said of it now; it is not remembered, and asked anew the next time."""
@@ -102,6 +105,11 @@ class AppRenderer(msgspec.Struct, kw_only=True):
         judged = self._remembered(one)
         return judged.app if judged else None
 
+    def certificates(self, one: Candidate) -> tuple[DesiredCertificate, ...]:
+        """Return what a candidate that was judged asks for, be it refused."""
+        judged = self._remembered(one)
+        return judged.certificates if judged else ()
+
     def _remembered(self, one: Candidate) -> Judged | None:
         judged = self._judged.get((one.name, one.content))
         if judged and judged.app and judged.app.revision != one.revision:
@@ -146,10 +154,11 @@ class AppRenderer(msgspec.Struct, kw_only=True):
         )
         failures = {**gathered.failures, **failures, **defects}
         for one in fresh:
-            app, findings = concluded.get(one.name, (None, ()))
+            app, certificates, findings = concluded.get(one.name, (None, (), ()))
             known[one.name] = Judged(
                 near=near(gathered.mentions[one.name]),
                 app=app,
+                certificates=certificates,
                 findings=findings,
                 failure=failures.get(one.name),
             )
@@ -179,11 +188,14 @@ class AppRenderer(msgspec.Struct, kw_only=True):
 
     def _conclude(
         self, one: Candidate, generated: Generated, contents: Mapping[str, bytes]
-    ) -> tuple[DesiredApp | None, tuple[Finding, ...]]:
-        """Make an app of what the generator said of a candidate, unless it is refused."""
+    ) -> tuple[DesiredApp | None, tuple[DesiredCertificate, ...], tuple[Finding, ...]]:
+        """Make an app of what the generator said of a candidate, unless it is refused.
+
+        Returned with the certificates that it asks for, and what was found.
+        """
         files = AppFiles(one, contents)
         if unfilled := tuple(rendered_findings(files)):
-            return None, unfilled  # what the generator says of a template only confuses
+            return None, (), unfilled  # what the generator says of a template only confuses
         secrets, of_secrets = read_secret_files(files)
         certificates, of_certificates = read_certificate_files(
             files, self._issuers, self._places or self.folders, secrets
@@ -191,7 +203,7 @@ class AppRenderer(msgspec.Struct, kw_only=True):
         generators = generated.findings.get(one.name, ())
         findings = (*generators, *of_secrets, *of_certificates, *pointers(files))
         if any(finding.fatal for finding in findings):
-            return None, findings
+            return None, certificates, findings
         app = DesiredApp.of(
             one,
             units=tuple(
@@ -202,7 +214,7 @@ class AppRenderer(msgspec.Struct, kw_only=True):
             secrets=secrets,
             certificates=certificates,
         )
-        return app, findings
+        return app, certificates, findings
 
     async def texts(self, app: DesiredApp, others: Iterable[DesiredApp]) -> dict[str, str]:
         """Return the units that the generator makes of an app, by name."""

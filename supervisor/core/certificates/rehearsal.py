@@ -39,3 +39,18 @@ def of_findings(findings: Iterable[Finding], path: str) -> list[Check]:
         for one in findings
         if one.path == path or one.path.endswith(f"/{path}")
     ]
+
+
+def of_app(app: str, findings: Iterable[Finding]) -> list[Check]:
+    """Return what keeps an app out: its certificates stay as they were as long."""
+    return [
+        Check(
+            what="app",
+            about=app,
+            state=CheckState.WRONG,
+            message=f"it is refused, and stays as it was: {one.message}",
+            hint=one.hint,
+        )
+        for one in findings
+        if one.fatal
+    ]

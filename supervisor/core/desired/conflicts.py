@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from supervisor.model.app import Candidate, DesiredApp
+from supervisor.model.certificate_secret import certificate_secret
 from supervisor.model.errors import Finding
 from supervisor.model.source import AppRevision
 
@@ -67,6 +68,8 @@ def unit_conflicts(
 
     def refuse(app: str, other: DesiredApp, key: tuple[str, str], there: str) -> None:
         path = names[app][key]
+        if _is_of(key, there=other.claims, here=names[app]):
+            return
         places = _places(other, there, apps[app], path)
         message = f"apps {other.name} and {app} both define the {key[0]} {key[1]} ({places})"
         hint = _hint(app, other.name, holders, _OTHER.get(key[0], _NAME))
@@ -79,6 +82,22 @@ def unit_conflicts(
     for app, other, key in _clashes(left, holders):
         refuse(app, apps[other], key, names[other][key])
     return {app: tuple(findings) for app, findings in refused.items()}
+
+
+def _is_of(
+    key: tuple[str, str],
+    *,
+    there: Mapping[tuple[str, str], str],
+    here: Mapping[tuple[str, str], str],
+) -> bool:
+    """Whether it is a secret of the same two certificates as one that is said anyway."""
+    kind, name = key
+    bare = kind, certificate_secret(name)
+    return (
+        key != bare
+        and kind == "secret"
+        and (there.get(bare), here.get(bare)) == (there[key], here[key])
+    )
 
 
 def _clashes(

@@ -197,6 +197,9 @@ def test_a_folder_that_may_not_be_written_is_told(place: Place, folder: Path) ->
     folder.chmod(0o500)
     with pytest.raises(Stalled, match=r"cannot install .* Permission denied") as told:
         place.install(FIRST, V1, mode=0o600)
+    assert told.value.hint == "name another folder by Directory=, or let your user write there"
+    with pytest.raises(Stalled) as told:
+        Place("web", str(folder), is_own=True).install(FIRST, V1, mode=0o600)
     assert told.value.hint == "check owner and permissions"
 
 
@@ -374,3 +377,11 @@ def test_a_look_says_that_a_folder_cannot_be_written(place: Place, folder: Path)
     folder.chmod(0o500)
     with pytest.raises(Failure, match="Permission denied"):
         place.check()
+
+
+@pytest.mark.parametrize("below", ["tls", "tls/web"])
+def test_a_file_system_that_takes_no_folder_is_none_to_wait_for(below: str) -> None:
+    place = Place("web", f"/proc/{below}", is_own=False)
+    with pytest.raises(Stalled, match="Permission denied") as told:
+        place.install(FIRST, V1, mode=0o600)
+    assert "Directory=" in told.value.hint
