@@ -49,10 +49,11 @@ def installed(
 
     `down` are those who use it and do not run, whatever becomes of this one.
     """
+    former = _by_issuer(record.current) or record.previous
     after = replace(
         _not_looked_at(record),
         current=replace(new, installed_at=now),
-        previous=_by_issuer(record.current) or record.previous,
+        previous=former,
         ready=None,
         installed_in=folder,
         renewal=None,
@@ -66,7 +67,8 @@ def installed(
         down=down,
         failure=None,
         refused=None,
-        revoked="",
+        # As long as it could be put back, it is known that it may not be.
+        revoked=record.revoked if former and former.version == record.revoked else "",
         asked_at=0.0,
     )
 

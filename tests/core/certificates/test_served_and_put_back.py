@@ -149,7 +149,7 @@ def test_what_nothing_can_be_put_back_for_stays_and_is_looked_at_again(former, s
 
 def test_what_was_revoked_is_never_put_back():
     record = replace(records.revoked(has(FORMER)), stage=Stage.SERVED)
-    record = replace(records.installed(record, NEW, folder=FOLDER, now=NOW), revoked=FORMER.version)
+    record = records.installed(record, NEW, folder=FOLDER, now=NOW)
     record = replace(record, stage=Stage.RESTARTED)
     record = records.looked(record, "no", NOW)
     step = next_step(CHECKED, record, replace(USED, unserved="no"), NOW + 60)
