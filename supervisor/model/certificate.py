@@ -99,6 +99,11 @@ class DesiredCertificate(msgspec.Struct, frozen=True, kw_only=True, omit_default
         return f"{self.directory} {self.mode:04o} {self.owner or ''}"
 
     @property
+    def way(self) -> str:
+        """Tells how it is installed and taken up from any other way."""
+        return " ".join((self.manner, *self.secrets, "-", *self.reload, "-", *self.restart))
+
+    @property
     def podman_secrets(self) -> dict[str, int]:
         """The Podman secrets that hold it too, each with its line."""
         lines = self.secret_lines or (self.line,) * len(self.secrets)
@@ -249,13 +254,35 @@ class FilesFailure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 class PutBack(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One that nobody served, so that the one before was installed again."""
 
-    version: str
-    terms: CertificateTerms
-    """It was made for."""
+    issued: Issued
     reason: str
     at: float
     again_at: float
     """When the next one for these terms is tried, if nobody asks for it before."""
+    way: str = ""
+    """How it was to be taken up, as of `DesiredCertificate.way`."""
+    check: tuple[str, ...] = ()
+    """Where it was looked for (`Check=`); empty if those who use it could not take it up."""
+
+    @property
+    def version(self) -> str:
+        return self.issued.version
+
+    @property
+    def terms(self) -> CertificateTerms:
+        """It was made for."""
+        return self.issued.terms
+
+
+class CheckedServer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A server of `Check=`, and what it was seen to serve."""
+
+    url: str
+    is_seen: bool = False
+    """Whether it served the current one at the last look since that was installed."""
+    version: str = ""
+    """Of the last one that it was seen to serve, of the current ones and those before them; empty
+    if it never was."""
 
 
 class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -313,6 +340,8 @@ class CertificateRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     """When it was last looked."""
     unserved: str = ""
     """Why it was not, at the last look."""
+    servers: tuple[CheckedServer, ...] = ()
+    """Where it is looked."""
 
     @property
     def version(self) -> str:

@@ -38,6 +38,8 @@ class CertificateStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     """That is asked for."""
     check: tuple[str, ...] = ()
     """Where it is looked whether it is served."""
+    unseen: tuple[str, ...] = ()
+    """Those of them that were not seen to serve what is installed."""
     is_standin: bool = False
     """Whether what is installed is self-signed."""
     installed_for: tuple[str, ...] = ()

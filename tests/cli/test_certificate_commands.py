@@ -78,7 +78,7 @@ def test_what_failed_is_said_with_what_to_do(podvisor: Podvisor, daemon: Any) ->
     said = podvisor("certs")
     assert said.code == 3
     assert said.out.splitlines()[-3:] == [
-        "✗ certificate mail: it expires in 80 days; nobody answers at mail.example.org",
+        "✗ certificate mail: nobody answers at mail.example.org; it expires in 80 days",
         "  is port 80 open?",
         "  tried again in 2 days; at once: podvisor certs renew mail --now",
     ]
@@ -141,6 +141,18 @@ def test_what_is_installed_is_told_from_what_is_asked_for(podvisor: Podvisor, da
     assert facts["seen at"].startswith("https://localhost: ")
     assert facts["next try"].endswith("(in 2 days)")
     assert "renewal" not in facts  # it is not what comes next
+
+
+def test_where_it_is_served_is_said_of_each_address(podvisor: Podvisor, daemon: Any) -> None:
+    urls = ("https://localhost", "https://localhost:1")
+    one = msgspec.structs.replace(UNSEEN, check=urls, unseen=urls[1:])
+    daemon.answer("/v1/certificates", listed(one))
+    lines = podvisor("certs", "show", "web").out.splitlines()
+    seen = [" ".join(line.split()) for line in lines if line.startswith("seen at")]
+    assert seen == [
+        "seen at https://localhost: it is served",
+        "seen at https://localhost:1: not yet",
+    ]
 
 
 def test_there_may_be_no_certificate(podvisor: Podvisor, daemon: Any) -> None:

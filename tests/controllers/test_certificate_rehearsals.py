@@ -185,7 +185,12 @@ async def test_what_is_served_is_looked_at(house):
         house.serves["web.service"] = "another"
         (check,) = [one for one in (await tried(house)).checks if one.what == "served"]
         assert (check.state, check.about) == (WRONG, SERVER)
-        assert "serves another certificate" in check.message
+        assert check.message == "it serves another certificate"
+        assert f"what is in {PLACE}/web" in check.hint
+        house.tls.servers.clear()
+        (check,) = [one for one in (await tried(house)).checks if one.what == "served"]
+        assert (check.state, check.message) == (WRONG, "connection refused")
+        assert check.hint == "have what serves it listen there, or have Check= name where it does"
 
 
 async def test_it_is_refused_while_an_order_is_under_way(house):

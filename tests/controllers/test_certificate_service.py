@@ -142,11 +142,14 @@ async def test_what_the_issuers_limits_keep_back_is_said(house):
 async def test_who_orders_one_does_not_hear_of_others(house):
     async with house.running(deployed("web", asks()), deployed("db", asks("db"))):
         hears = service(house).is_told
-        said = Event(kind=EventKind.CERTIFICATE, subject="db", reason="issued")
+        said = Event(kind=EventKind.CERTIFICATE, app="db", subject="db", reason="issued")
         assert not hears(said, "web")
         assert not hears(replace(said, kind=EventKind.RECOVERED), "web")
+        assert not hears(replace(said, app="web"), "web")
         assert hears(said, "db")
-        assert hears(replace(said, kind=EventKind.STEP), "web")
+        assert not hears(replace(said, kind=EventKind.STEP), "web")
+        assert not hears(replace(said, kind=EventKind.STEP, app=""), "web")
+        assert hears(replace(said, kind=EventKind.STEP, app="web"), "web")
 
 
 async def test_one_is_declared_void_and_another_one_had_with_a_new_key(house):

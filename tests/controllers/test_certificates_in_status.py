@@ -88,6 +88,27 @@ async def test_whoever_orders_another_one_hears_what_is_done(world):
         assert any(one.unit == "web.service" for one in said), "who uses it takes it up"
 
 
+async def test_whoever_orders_another_one_hears_what_it_waits_for_and_nothing_of_others(world):
+    heard = []
+
+    async def tell(one):
+        heard.append(one)
+
+    async with world.running() as daemon:
+        await anyio.sleep(30)
+        world.issuer.seconds = 100.0
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(daemon.service.renew, RenewRequest(name="site"), tell)
+            await anyio.sleep(10)
+            await world.push(daemon, {**FILES, "db/db.container": "1"})
+        events = [one for one in heard if isinstance(one, Event)]
+        assert {one.app for one in events} == {"web"}
+        waits = [one for one in heard if not isinstance(one, Event)]
+        assert {one.name for one in waits} == {"web"}
+        (need,) = waits[0].waiting
+        assert str(need).startswith("certificate site: it is asked of letsencrypt: a person")
+
+
 async def test_an_issuer_out_of_reach_is_asked_again_when_a_network_comes_up(world):
     out = OrderRefusal(kind=FailureKind.PASSING, message="cannot reach it")
     world.issuer.refusals["site"] = out

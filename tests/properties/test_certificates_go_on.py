@@ -11,14 +11,10 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from msgspec.structs import replace
 
 from supervisor.core.certificates import limits, records, renewal, warning
-from supervisor.core.certificates.next_step import (
-    LOOK_AGAIN_SECONDS,
-    TAKE_UP_SECONDS,
-    TRUSTED_SINCE,
-    next_step,
-)
+from supervisor.core.certificates.next_step import TRUSTED_SINCE, next_step
 from supervisor.core.certificates.order_reason import is_early
 from supervisor.core.certificates.seen import Seen
+from supervisor.core.certificates.served import LOOK_AGAIN_SECONDS, TAKE_UP_SECONDS
 from supervisor.core.certificates.steps import (
     AskRenewalInfo,
     Forget,
@@ -31,6 +27,7 @@ from supervisor.core.certificates.steps import (
     RestartUsers,
     Serve,
     StandIn,
+    TryAgain,
 )
 from supervisor.model.acme import FailureKind, OrderRefusal, RenewalInfo
 from supervisor.model.certificate import (
@@ -44,6 +41,7 @@ from tests.core.certificates.samples import DAY, FOLDER, HOUR, NOW, issued
 LIMITS = limits.LETS_ENCRYPT
 NAMES = st.sampled_from(["one", "other"])
 DOMAINS = [("a.example.org",), ("*.a.example.org", "b.example.org"), ("c.example.org",)]
+CHECKS = st.sampled_from([(), ("https://localhost",), ("https://localhost", "https://[::1]")])
 DIRECTORY = "https://ca.example.org/directory"
 STEPS_OF_A_PASS = 80
 
@@ -76,13 +74,14 @@ class Certificates(RuleBasedStateMachine):
     def terms_change(self, name, domains, key):
         self.want(name, terms=CertificateTerms(domains=domains, profile=key))
 
-    @rule(name=NAMES, standin=st.booleans(), check=st.sampled_from([(), ("https://localhost",)]))
-    def file_changes(self, name, standin, check):
-        self.want(name, standin=standin, check=check)
+    @rule(name=NAMES, standin=st.booleans(), check=CHECKS, mode=st.sampled_from([0o600, 0o640]))
+    def file_changes(self, name, standin, check, mode):
+        self.want(name, standin=standin, check=check, mode=mode)
 
     def want(self, name, **fields):
         if before := self.desired[name]:
-            self.desired[name] = replace(before, **fields)
+            wanted = self.desired[name] = replace(before, **fields)
+            self.records[name] = records.to_be_seen_at(self.records[name], wanted.check)
             self.look_again(name)
 
     @rule(name=NAMES, wanted=st.booleans())
@@ -91,6 +90,7 @@ class Certificates(RuleBasedStateMachine):
         if wanted:
             terms = CertificateTerms(domains=DOMAINS[0])
             self.desired[name] = DesiredCertificate(name=name, path="x", terms=terms)
+            self.records[name] = records.to_be_seen_at(self.records[name], ())
         self.look_again(name)
 
     @rule(name=NAMES, kept=st.booleans(), installed=st.booleans(), previous=st.booleans())
@@ -188,6 +188,7 @@ class Certificates(RuleBasedStateMachine):
             step = self.ask(name)
             if isinstance(step, Nothing):
                 self.rests[name] = step
+                self.seen[name] = replace(self.seen[name], unserved=None)
                 return
             outcome = outcomes[number % len(outcomes)]
             window = windows[number % len(windows)]
@@ -272,18 +273,36 @@ class Certificates(RuleBasedStateMachine):
             case LookServed():
                 assert desired.check
                 why = "" if served else "the former is served"
-                record = records.looked(record, why, self.now)
-                self.seen[name] = replace(self.seen[name], unserved=why)
+                one = current if served else record.previous
+                versions = dict.fromkeys(desired.check, one.version if one else "")
+                record = records.looked(records.saw(record, versions), why, self.now)
+                self.seen[name] = replace(self.seen[name], unserved=why, is_answered=bool(one))
             case Serve():
                 record = records.served(record)
+            case TryAgain():
+                assert record.refused.issued.terms.domains
+                record = records.tried_again(record, self.now)
+                if record.ready:
+                    record = records.installed(record, record.ready, folder=FOLDER, now=self.now)
+                    self.files_are_good(name)
             case RestartUsers():
+                assert record.stage is Stage.INSTALLED
                 record = records.restarted(record, self.now)
             case PutBackFormer():
                 former = record.previous
                 assert not former.standin
                 assert former.facts.not_after > self.now
                 assert former.version != record.revoked
-                record = records.put_back(record, step.reason, folder=FOLDER, now=self.now)
+                if step.check:
+                    assert former.version in {one.version for one in record.servers}
+                record = records.put_back(
+                    record,
+                    step.reason,
+                    folder=FOLDER,
+                    now=self.now,
+                    way=desired.way,
+                    check=step.check,
+                )
                 assert self.now < record.refused.again_at <= former.facts.not_after
             case ForgetFailure():
                 record = records.without_failure(record, desired.terms)

@@ -49,11 +49,11 @@ def trouble(one: dict[str, Any], *, now: float, indent: str = "") -> None:
         words.append("only a self-signed stand-in is there")
     elif one["state"] == "expired":
         words.append(f"it expired {relative(one['expires'], now=now)}")
-    elif one.get("error") and one.get("expires"):
-        words.append(f"it expires {relative(one['expires'], now=now)}")
     if not one.get("is_asked_for", True):
         words.append("no app asks for it any more; it is removed when nothing uses it")
     words += [one[key] for key in ("error", "waits_for") if one.get(key)]
+    if one.get("error") and one.get("expires", 0.0) > now and not one.get("is_standin"):
+        words.append(f"it expires {relative(one['expires'], now=now)}")
     if one.get("had_since"):
         words.append(f"begun {relative(one['had_since'], now=now)}")
     is_bad = one.get("error") or one["state"] in ("expired", "failing")
@@ -105,8 +105,8 @@ def _facts(one: dict[str, Any], now: float) -> Iterator[tuple[str, Cell]]:
         yield "renewal", f"{_moment(max(one['renew_at'], now), now)}, {one['why_then']}"
     if one.get("explanation"):
         yield "its issuer says", one["explanation"]
-    if one.get("check"):
-        yield "seen at", f"{' '.join(one['check'])}: {_seen(one)}"
+    for url in one.get("check", ()):
+        yield "seen at", f"{url}: {_seen(one, url)}"
     if one.get("directory"):
         yield "files", places.shown(one["directory"])
     if one.get("secrets"):
@@ -128,12 +128,10 @@ def _installed(one: dict[str, Any]) -> Cell:
     return words
 
 
-def _seen(one: dict[str, Any]) -> str:
-    if one["state"] == "valid":
-        return "it is served"
-    if one["state"] == "installed":
-        return "not yet"
-    return "see below" if one.get("error") else "nothing else"
+def _seen(one: dict[str, Any], url: str) -> str:
+    if one.get("is_standin") or not one.get("expires"):
+        return "there is none yet"
+    return "not yet" if url in one.get("unseen", ()) else "it is served"
 
 
 def _moment(moment: float, now: float) -> str:

@@ -14,6 +14,7 @@ from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.state.suspensions import Suspensions
+from supervisor.core.certificates.served import unseen
 from supervisor.core.certificates.uptake import Uptake, down_among, held_by_needs, why_failing
 from supervisor.core.health.crash_backoff import reloads_of
 from supervisor.core.plan.certificates import (
@@ -109,20 +110,22 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
         self._awaited.pop(name, None)
         uptake = self.uptake(name, record)
         is_standin = record.current is not None and record.current.standin
-        if uptake.waiting and (record.stage is not Stage.SERVED or is_standin):
+        if uptake.waiting and (not self._is_settled(name, record) or is_standin):
             self._awaited[name] = uptake
         return uptake
 
     def uptake(self, name: str, record: CertificateRecord) -> Uptake:
         """How far its users are with what is installed."""
         late = self._late(name, record.version)
-        if record.stage is Stage.SERVED:
+        if self._is_settled(name, record):
             return Uptake(waiting=late)
         users, apps = self.units(name), self.users(name)
         busy = set(Kind.APP.keys(apps))
         if self.queue.is_busy(busy.__contains__, bursts=False):
             return Uptake(waiting=late or users, held="it is being taken up", is_busy=True)
         statuses = [self.board.apps[app] for app in apps if app in self.board.apps]
+        if record.stage is Stage.SERVED:
+            return Uptake(waiting=late)
         repairs = self.ledger.repairs()
         reloads = {unit: one for unit in late if (one := repairs.get(reloads_of(unit)))}
         return Uptake(
@@ -130,6 +133,12 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
             failing=why_failing(record, users, late=late, statuses=statuses, reloads=reloads),
             held=self._held(apps, late, statuses),
         )
+
+    def _is_settled(self, name: str, record: CertificateRecord) -> bool:
+        """Whether nobody is to look at who serves it."""
+        one = self.by_name.get(name)
+        check = one.certificate.check if one else ()
+        return record.stage is Stage.SERVED and not unseen(check, record)
 
     def _held(self, apps: Collection[str], late: Collection[str], found: list[AppStatus]) -> str:
         if not late:

@@ -26,6 +26,7 @@ from supervisor.controllers.ports import CertificateFiles, Issuer, TlsLook
 from supervisor.core.certificates import backoff, records, renewal, warning
 from supervisor.core.certificates.next_step import next_step, next_step_by
 from supervisor.core.certificates.seen import Seen
+from supervisor.core.certificates.served import is_given_up
 from supervisor.core.certificates.steps import (
     AskRenewalInfo,
     ForgetFailure,
@@ -40,6 +41,7 @@ from supervisor.core.certificates.steps import (
     Serve,
     StandIn,
     TakeImported,
+    TryAgain,
 )
 from supervisor.core.plan.certificates import Described
 from supervisor.kit import alarm
@@ -114,6 +116,9 @@ class CertificateController(msgspec.Struct, kw_only=True):
         certificate, record = one.certificate, self.memory.of(name)
         if record.app != one.app:
             record = self.memory.change(name, lambda known: replace(known, app=one.app))
+        if tuple(one.url for one in record.servers) != certificate.check:
+            check = certificate.check
+            record = self.memory.change(name, lambda known: records.to_be_seen_at(known, check))
         if record.ready is not None and not fits(record.ready, certificate):
             record = self.memory.change(name, without_ready)
         if record.ready is not None:
@@ -127,14 +132,18 @@ class CertificateController(msgspec.Struct, kw_only=True):
         step = self._next(certificate, record, seen)
         if isinstance(step, LookServed):
             looked = await look(self.tls, certificate, record)
+            record = self.memory.change(name, lambda known: records.saw(known, looked.versions))
             if not looked.is_answered and self._may_be_starting(record):
                 self.doing.waits_for[name] = looked.unserved
                 self.memory.change(name, lambda known: replace(known, unserved=looked.unserved))
                 self._look_at(name, self.memory.clock.now() + _START_AGAIN_SECONDS)
                 return []
             seen = replace(seen, unserved=looked.unserved, is_answered=looked.is_answered)
+            had_time = record.looked_at > 0 and is_given_up(record)
             record = self._note_look(name, seen)
             step = self._next(certificate, record, seen)
+            if isinstance(step, Nothing) and is_given_up(record) and not had_time:
+                self.asked.tell(name, "it is not served", ok=False, detail=looked.unserved)
         return await self._carry_out(certificate, record, seen, step)
 
     def _next(
@@ -201,10 +210,16 @@ class CertificateController(msgspec.Struct, kw_only=True):
                 self.asked.tell(name, "its Podman secrets were made", detail=step.reason)
                 return self._with_apps(name)
             case PutBackFormer() if record.previous:
-                if await self.installing.back(certificate, record.previous, why=step.reason):
+                if await self.installing.back(certificate, record.previous, step):
                     reason = "nobody served the new one: the former one was put back"
                     self.asked.tell(name, reason, ok=False, detail=step.reason)
                     return self._with_apps(name)
+            case TryAgain():
+                now = self.memory.clock.now()
+                self.memory.change(name, lambda known: records.tried_again(known, now))
+                self.asked.tell(
+                    name, "the one that was put back is tried again", detail=step.reason
+                )
             case RestartUsers():
                 now = self.memory.clock.now()
                 self.memory.change(name, lambda known: records.restarted(known, now))
@@ -214,7 +229,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
             case Serve():
                 self._first_looks.pop(current.version if current else "", None)
                 self.memory.change(name, records.served)
-                if certificate.check:
+                if certificate.check and not seen.unserved:
                     self.asked.tell(name, step.reason)
             case AskRenewalInfo() if current:
                 await self._ask(certificate, current)
@@ -304,6 +319,8 @@ class CertificateController(msgspec.Struct, kw_only=True):
         """Whether it is the first one: who serves it was just started for it."""
         current, now = record.current, self.memory.clock.now()
         if current is None or record.previous is not None or record.stage is not Stage.INSTALLED:
+            return False
+        if record.asked_at:
             return False
         since = self._first_looks.setdefault(current.version, now)
         return since <= now < since + _START_SECONDS

@@ -22,6 +22,7 @@ from supervisor.core.certificates.steps import (
     OrderOne,
     StandIn,
     TakeImported,
+    TryAgain,
 )
 from supervisor.core.plan.certificates import described
 from supervisor.kit.clock import Clock
@@ -75,8 +76,8 @@ class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
         seen = await self._see(app, certificate, record)
         step = next_step_by(
             self.settings.now.certificates,
-            certificate,
             # Who takes it up, and what is served, is no matter here.
+            replace(certificate, check=()),
             records.served(record),
             seen,
             now,
@@ -88,7 +89,7 @@ class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
             case StandIn():
                 why = f"{step.reason}; a self-signed one takes its place until then"
                 return OrderCertificate(app=app, certificate=name, reason=why)
-            case InstallAgain() | TakeImported() | MakeSecrets():
+            case InstallAgain() | TakeImported() | MakeSecrets() | TryAgain():
                 return InstallCertificate(app=app, certificate=name, reason=step.reason)
         lost = not (seen.kept or seen.installed)
         if order_reason(certificate, record, now, lost=lost) is None:

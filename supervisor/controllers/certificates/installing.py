@@ -13,6 +13,7 @@ from supervisor.controllers.certificates.memory import NOTHING, CertificateMemor
 from supervisor.controllers.certificates.secrets import CertificateSecrets
 from supervisor.controllers.ports import CertificateFiles
 from supervisor.core.certificates import records
+from supervisor.core.certificates.steps import PutBackFormer
 from supervisor.model.certificate import CertificateRecord, DesiredCertificate, Issued
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.events import EventKind
@@ -109,13 +110,22 @@ class Installing(msgspec.Struct, kw_only=True):
         now = self.memory.clock.now()
         return [at for at in self._mended.get(name, ()) if now - _MENDED_SECONDS < at <= now]
 
-    async def back(self, certificate: DesiredCertificate, former: Issued, *, why: str) -> bool:
+    async def back(
+        self, certificate: DesiredCertificate, former: Issued, step: PutBackFormer
+    ) -> bool:
         """Install the one before; False if what is kept of it is damaged."""
         folder, now = await self._install(certificate, former), self.memory.clock.now()
         if folder:
             self.memory.change(
                 certificate.name,
-                lambda record: records.put_back(record, why, folder=folder, now=now),
+                lambda record: records.put_back(
+                    record,
+                    step.reason,
+                    folder=folder,
+                    now=now,
+                    way=certificate.way,
+                    check=step.check,
+                ),
             )
         return bool(folder)
 

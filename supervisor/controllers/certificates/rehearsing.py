@@ -161,16 +161,22 @@ class Rehearsals(msgspec.Struct, frozen=True, kw_only=True):
         record = self.memory.of(certificate.name)
         look = await serving.look_at(self.tls, url, certificate, record)
         has_none = record.current is None or record.current.standin
-        message, state = (
-            look.unserved or "it serves the certificate that is installed",
-            CheckState.OK,
+        if not look.unserved:
+            message = "it serves the certificate that is installed"
+            return Check(what="served", about=url, message=message)
+        place = self.issuing.files.place(certificate)
+        # The address stands before it.
+        why = look.unserved.removeprefix(f"cannot look at what {url} serves: ")
+        why = why.replace(f"{url} serves", "it serves", 1)
+        return Check(
+            what="served",
+            about=url,
+            state=CheckState.UNSURE if has_none else CheckState.WRONG,
+            message=f"{why}; there is none of its issuer yet" if has_none else why,
+            hint=f"have it serve what is in {place}, and take that up, or have Check= name another"
+            if look.is_answered
+            else "have what serves it listen there, or have Check= name where it does",
         )
-        if look.unserved and has_none:
-            state = CheckState.UNSURE
-            message += "; there is none of its issuer yet"
-        elif look.unserved:
-            state = CheckState.WRONG
-        return Check(what="served", about=url, state=state, message=message)
 
 
 def _is_refused(one: Deployment | None) -> bool:

@@ -1,5 +1,6 @@
 """Whether servers serve a certificate."""
 
+import anyio
 import msgspec
 
 from supervisor.controllers.ports import TlsLook
@@ -8,24 +9,34 @@ from supervisor.model.errors import Failure
 
 
 class ServedLook(msgspec.Struct, frozen=True):
-    """What came of a look at the servers of a certificate."""
+    """What came of a look at the servers of a certificate, or at one of them."""
 
     unserved: str = ""
     """Which does not serve the current one, and what it does; empty if all do."""
     is_answered: bool = True
-    """Whether it could be reached at all."""
+    """Whether one that does not could be reached at all."""
+    versions: dict[str, str] = {}
+    """URL to the version of the one that is served there; empty if that is none of ours."""
 
 
 async def look(
     tls: TlsLook, certificate: DesiredCertificate, record: CertificateRecord
 ) -> ServedLook:
-    """Look whether the servers of `Check=` serve the current one."""
-    if record.current is None:
-        return ServedLook("there is none")
-    for url in certificate.check:
-        if (found := await look_at(tls, url, certificate, record)).unserved:
-            return found
-    return ServedLook()
+    """Look whether the servers of `Check=` serve the current one, at all of them at once."""
+    found: dict[str, ServedLook] = {}
+
+    async def note(url: str) -> None:
+        found[url] = await look_at(tls, url, certificate, record)
+
+    async with anyio.create_task_group() as tasks:
+        for url in certificate.check:
+            tasks.start_soon(note, url)
+    wrong = [found[url] for url in certificate.check if found[url].unserved]
+    return ServedLook(
+        next((one.unserved for one in wrong), ""),
+        is_answered=any(one.is_answered for one in wrong) or not wrong,
+        versions={url: one.versions.get(url, "") for url, one in found.items()},
+    )
 
 
 async def look_at(
@@ -38,11 +49,12 @@ async def look_at(
     except Failure as failure:
         return ServedLook(str(failure), is_answered=False)
     if current is not None and served == current.facts.fingerprint:
-        return ServedLook()
-    is_former = former is not None and served == former.facts.fingerprint
-    what = "the former certificate" if is_former else "another certificate"
+        return ServedLook(versions={url: current.version})
     still = " still" if former is not None else ""
-    return ServedLook(f"{url} serves {what}{still}")
+    if former is not None and served == former.facts.fingerprint:
+        versions = {url: former.version}
+        return ServedLook(f"{url} serves the former certificate{still}", versions=versions)
+    return ServedLook(f"{url} serves another certificate{still}")
 
 
 def asked_for(url: str, domains: tuple[str, ...]) -> str:

@@ -248,10 +248,11 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
 
     async def take_imported(self, tell: Tell) -> CertificateList:
         """Have certificates taken that were imported; see `CertificateService`."""
-        return await self._told_certificates(self.certificate_service.take_imported, tell)
+        service = self.certificate_service
+        return await self._told_certificates(lambda _: service.take_imported(), tell)
 
     async def _order_certificate(
-        self, order: Callable[[], Awaitable[CertificateList]], name: str, tell: Tell
+        self, order: Callable[[Say], Awaitable[CertificateList]], name: str, tell: Tell
     ) -> CertificateList:
         async def tell_of_it(one: Event | AppStatus) -> None:
             if not isinstance(one, Event) or self.certificate_service.is_told(one, name):
@@ -260,13 +261,13 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
         return await self._told_certificates(order, tell_of_it)
 
     async def _told_certificates(
-        self, order: Callable[[], Awaitable[CertificateList]], tell: Tell
+        self, order: Callable[[Say], Awaitable[CertificateList]], tell: Tell
     ) -> CertificateList:
         reply = CertificateList()
 
-        async def work(_: Say) -> None:
+        async def work(say: Say) -> None:
             nonlocal reply
-            reply = await order()
+            reply = await order(say)
 
         await self.event_log.tell_of(work, tell)
         return reply

@@ -13,34 +13,37 @@ from supervisor.core.certificates.limits import NONE, Limits, allowed_at, limits
 from supervisor.core.certificates.order_reason import (
     Cause,
     is_early,
-    is_expired,
+    is_valid,
     next_due,
     order_reason,
     replaces,
 )
 from supervisor.core.certificates.seen import Seen
+from supervisor.core.certificates.served import (
+    TAKE_UP_SECONDS,
+    next_look,
+    served_or_mended,
+    some,
+    unseen,
+)
 from supervisor.core.certificates.steps import (
     AskRenewalInfo,
     Forget,
     ForgetFailure,
     InstallAgain,
-    LookServed,
     MakeSecrets,
     NextStep,
     Nothing,
     OrderOne,
-    PutBackFormer,
-    RestartUsers,
-    Serve,
     StandIn,
     TakeImported,
+    TryAgain,
 )
 from supervisor.kit.texts import count, day
 from supervisor.model.certificate import (
     INTERNAL,
     CertificateRecord,
     DesiredCertificate,
-    Issued,
     Stage,
 )
 from supervisor.model.certificate_settings import CertificateSettings
@@ -52,16 +55,6 @@ STANDIN_SECONDS = 600.0
 TRUSTED_SINCE = 1_767_225_600.0
 """2026-01-01: a clock that says less was never set."""
 CLOCK_AGAIN_SECONDS = 600.0
-
-LOOK_AGAIN_SECONDS = 1.0
-RELOAD_SECONDS = 10.0
-"""So long may a server serve the former after its unit was reloaded."""
-RESTART_SECONDS = 30.0
-"""So long may one that was restarted not answer; if it does, as long as after a reload."""
-TAKE_UP_SECONDS = 600.0
-"""So long may those who use it take to reload, or to restart, if nothing holds them."""
-UNSERVED_AGAIN_SECONDS = 3_600.0
-"""There is nothing to put back: it may be served yet."""
 
 FREE_ORDERS = 5
 """In a day that nobody asked for; then there is a pause after each: an issuer wants each one
@@ -96,8 +89,9 @@ def next_step(
         _as_installed(desired, record, seen, now)
         or _imported(desired, record, seen, now, directory=directory)
         or _stand_in(desired, record, seen, now)
-        or _gate(desired, record, seen, now)
+        or served_or_mended(desired, record, seen, now)
         or _clock(record, now)
+        or _try_again(desired, record)
         or _order(desired, record, seen, now, limits=limits, others=others, alike=alike, way=way)
         or _forget_failure(desired, record)
         or _ask(record, now)
@@ -133,12 +127,8 @@ def _gone(record: CertificateRecord, seen: Seen, now: float) -> NextStep:
     if record == records.forgotten(record, now):
         return Nothing(until=records.counted_until(record), reason="nobody asks for it")
     if seen.users:
-        return Nothing(reason=f"no app asks for it any more, but {_some(seen.users)} runs with it")
+        return Nothing(reason=f"no app asks for it any more, but {some(seen.users)} runs with it")
     return Forget(reason="no app asks for it any more")
-
-
-def _is_valid(issued: Issued, now: float) -> bool:
-    return not is_early(issued, now) and not is_expired(issued, now)
 
 
 def _as_installed(
@@ -148,16 +138,18 @@ def _as_installed(
     current = record.current
     if current is None or not seen.kept:
         return None
-    if current.standin and desired.standin and not _is_valid(current, now):
+    if current.standin and desired.standin and not is_valid(current, now):
         return None
     if not record.installed_in:
         return InstallAgain(reason="it is asked for again")
     if seen.folder and record.installed_in != seen.folder:
         return InstallAgain(reason=f"its folder is {seen.folder} now")
+    if not seen.installed and record.installed_as not in ("", desired.manner):
+        return InstallAgain(reason="its file asks for another mode or owner")
     if not seen.installed:
         return InstallAgain(reason="its files are damaged or gone, or have another mode or owner")
     if seen.secrets:
-        return MakeSecrets(reason=f"it is not in secret {_some(seen.secrets)}")
+        return MakeSecrets(reason=f"it is not in secret {some(seen.secrets)}")
     return None
 
 
@@ -188,7 +180,7 @@ def _stand_in(
         return None
     if set(current.terms.domains) != set(desired.terms.domains):
         return StandIn(reason="Domain= has other names")
-    if not _is_valid(current, now):
+    if not is_valid(current, now):
         return StandIn(reason="the stand-in has expired")
     if _is_lost(seen):
         return StandIn(reason="the stand-in's files are damaged or gone")
@@ -197,64 +189,6 @@ def _stand_in(
 
 def _is_lost(seen: Seen) -> bool:
     return not (seen.kept or seen.installed)
-
-
-def _gate(
-    desired: DesiredCertificate, record: CertificateRecord, seen: Seen, now: float
-) -> NextStep | None:
-    """What was installed is to be served."""
-    if record.current is None or record.stage is Stage.SERVED or not seen.installed:
-        return None
-    if record.previous is not None:
-        # Whoever cannot take it up serves the former, or nothing at all.
-        if why := seen.failing or _late(record, seen, now):
-            return _mend(record, seen, now, why)
-        if seen.waiting:
-            return None
-    if not desired.check:
-        return Serve(reason="nobody asks to look whether it is served (Check=)")
-    if seen.waiting:
-        return None
-    if seen.unserved is None:
-        due = not record.looked_at <= now < _next_look(record)
-        return LookServed(reason="its users took it up") if due else None
-    if not seen.unserved:
-        return Serve(reason="it was seen to be served")
-    elapsed = now - record.looked_since
-    restarted = record.stage is Stage.RESTARTED
-    may_be_starting = restarted and not seen.is_answered
-    if elapsed < (RESTART_SECONDS if may_be_starting else RELOAD_SECONDS):
-        return Nothing(until=now + LOOK_AGAIN_SECONDS, reason=seen.unserved)
-    if record.previous is None and not seen.is_answered and not seen.failing:
-        return None  # nobody listens there: a first one has nobody who serves another
-    return _mend(record, seen, now, seen.unserved)
-
-
-def _late(record: CertificateRecord, seen: Seen, now: float) -> str:
-    """Say who had time to take it up, and did not; empty if nobody did."""
-    if not seen.waiting or seen.held or abs(now - record.since) < TAKE_UP_SECONDS:
-        return ""
-    return f"{_some(seen.waiting)} has not taken it up"
-
-
-def _mend(record: CertificateRecord, seen: Seen, now: float, why: str) -> NextStep | None:
-    """Restart those who do not serve it; then put back the one before, if there is one."""
-    if not seen.users:
-        return None
-    if record.stage is not Stage.RESTARTED:
-        return RestartUsers(reason=why)
-    former = record.previous
-    if former is None or former.standin or former.version == record.revoked:
-        return None
-    if seen.previous_kept and _is_valid(former, now):
-        return PutBackFormer(reason=why)
-    return None
-
-
-def _next_look(record: CertificateRecord) -> float:
-    patience = RESTART_SECONDS if record.stage is Stage.RESTARTED else RELOAD_SECONDS
-    given_up = record.looked_at - record.looked_since >= patience
-    return record.looked_at + (UNSERVED_AGAIN_SECONDS if given_up else LOOK_AGAIN_SECONDS)
 
 
 def _clock(record: CertificateRecord, now: float) -> NextStep | None:
@@ -269,6 +203,18 @@ def _clock(record: CertificateRecord, now: float) -> NextStep | None:
     else:
         return None
     return Nothing(until=now + CLOCK_AGAIN_SECONDS, reason=why)
+
+
+def _try_again(desired: DesiredCertificate, record: CertificateRecord) -> NextStep | None:
+    """What was put back is tried again at once where the file says another way."""
+    refused = record.refused
+    if refused is None or not records.same_terms(refused.terms, desired.terms):
+        return None
+    if refused.way != desired.way:
+        return TryAgain(reason="its file has another way in which it is taken up")
+    if refused.check and refused.check != desired.check:
+        return TryAgain(reason="Check= is another one")
+    return None
 
 
 def _order(
@@ -286,7 +232,7 @@ def _order(
     if reason is None:
         return None
     if until := _starting(record, seen, now):
-        why = f"{_some(seen.waiting)} starts with the stand-in first"
+        why = f"{some(seen.waiting)} starts with the stand-in first"
         return Nothing(until=until, reason=why)
     failure, terms = record.failure, desired.terms
     if failure is not None and records.is_about(failure, terms, way):
@@ -351,8 +297,8 @@ def _rest(
     if current is not None and not record.refused and renewal.may_suggest(current):
         at = min(at, renewal.of(current, record.renewal).ask_at or at)
     why = ALL_WELL
-    if record.stage is not Stage.SERVED:
-        late = f"{_some(seen.waiting)} has not taken it up yet" if seen.waiting else ""
+    if record.stage is not Stage.SERVED or unseen(desired.check, record):
+        late = f"{some(seen.waiting)} has not taken it up yet" if seen.waiting else ""
         why = seen.failing or seen.held or late or record.unserved or why
     return _wait(desired, record, seen, now, at=at, why=why)
 
@@ -371,13 +317,8 @@ def _wait(
     current = record.current
     if current is not None and current.standin and desired.standin:
         moments.append(current.facts.not_after)
-    if record.stage is not Stage.SERVED and desired.check and not seen.waiting:
-        moments.append(_next_look(record))
+    if unseen(desired.check, record) and not seen.waiting:
+        moments.append(next_look(record))
     if record.stage is not Stage.SERVED and seen.waiting and not seen.held:
         moments.append(record.since + TAKE_UP_SECONDS)
     return Nothing(until=min((one for one in moments if one > now), default=0.0), reason=why)
-
-
-def _some(units: tuple[str, ...]) -> str:
-    rest = len(units) - 1
-    return f"{units[0]} and {rest} more" if rest else units[0]

@@ -45,6 +45,11 @@ def is_expired(issued: Issued, now: float) -> bool:
     return now >= issued.facts.not_after
 
 
+def is_valid(issued: Issued, now: float) -> bool:
+    """Whether its time has come, and is not over."""
+    return not is_early(issued, now) and not is_expired(issued, now)
+
+
 def order_reason(
     desired: DesiredCertificate, record: CertificateRecord, now: float, *, lost: bool
 ) -> OrderReason | None:

@@ -3,6 +3,8 @@
 `next_step` says what is done.
 """
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from supervisor.core.certificates import backoff, limits
@@ -11,6 +13,7 @@ from supervisor.model.certificate import (
     INTERNAL,
     CertificateRecord,
     CertificateTerms,
+    CheckedServer,
     Counted,
     FilesFailure,
     Issued,
@@ -51,7 +54,7 @@ def installed(
     """
     former = _by_issuer(record.current) or record.previous
     after = replace(
-        _not_looked_at(record),
+        _to_be_seen(record),
         current=replace(new, installed_at=now),
         previous=former,
         ready=None,
@@ -80,6 +83,35 @@ def _by_issuer(current: Issued | None) -> Issued | None:
 def _not_looked_at(record: CertificateRecord) -> CertificateRecord:
     """Nobody has looked yet whether it is served."""
     return replace(record, looked_since=0.0, looked_at=0.0, unserved="")
+
+
+def _to_be_seen(record: CertificateRecord) -> CertificateRecord:
+    """Nobody has seen yet that it is served, wherever it was before."""
+    servers = tuple(replace(one, is_seen=False) for one in record.servers)
+    return replace(_not_looked_at(record), servers=servers)
+
+
+def to_be_seen_at(record: CertificateRecord, urls: tuple[str, ...]) -> CertificateRecord:
+    """`Check=` names these servers; what was seen of others is forgotten."""
+    if tuple(one.url for one in record.servers) == urls:
+        return record
+    known = {one.url: one for one in record.servers}
+    servers = tuple(known.get(url) or CheckedServer(url=url) for url in urls)
+    return replace(_not_looked_at(record), servers=servers)
+
+
+def saw(record: CertificateRecord, versions: Mapping[str, str]) -> CertificateRecord:
+    """It was looked which of them these servers serve: URL to version, empty for none."""
+    current = record.current.version if record.current else ""
+
+    def seen(one: CheckedServer) -> CheckedServer:
+        if one.url not in versions:
+            return one
+        version = versions[one.url]
+        is_seen = bool(version) and version == current
+        return replace(one, is_seen=is_seen, version=version or one.version)
+
+    return replace(record, servers=tuple(map(seen, record.servers)))
 
 
 def counted(record: CertificateRecord, terms: CertificateTerms, now: float) -> CertificateRecord:
@@ -111,7 +143,7 @@ def in_folder(record: CertificateRecord, folder_id: str, *, manner: str) -> Cert
     if not record.folder_lost:
         return replace(record, folder_id=folder_id, installed_as=manner)
     return replace(
-        _not_looked_at(record),
+        _to_be_seen(record),
         folder_id=folder_id,
         installed_as=manner,
         folder_lost=False,
@@ -128,7 +160,7 @@ def moved(record: CertificateRecord, before: str) -> CertificateRecord:
 def let_go(record: CertificateRecord) -> CertificateRecord:
     """Nobody asks for it any more, and nothing of it is installed; what is kept may serve again."""
     return replace(
-        served(record),
+        served(_to_be_seen(record)),
         ready=None,
         installed_in="",
         installed_as="",
@@ -290,25 +322,44 @@ def restarted(record: CertificateRecord, now: float) -> CertificateRecord:
 
 
 def put_back(
-    record: CertificateRecord, reason: str, *, folder: str, now: float
+    record: CertificateRecord,
+    reason: str,
+    *,
+    folder: str,
+    now: float,
+    way: str = "",
+    check: tuple[str, ...] = (),
 ) -> CertificateRecord:
-    """The one before was installed again. Half of what is left of its life later, it goes on."""
+    """The one before was installed again. Half of what is left of its life later, it goes on.
+
+    `way` and `check` as of `PutBack`.
+    """
     bad, good = record.current, record.previous
     if bad is None or good is None:
         raise ValueError("there is nothing to put back")
     left = good.facts.not_after - now
     refused = PutBack(
-        version=bad.version,
-        terms=bad.terms,
+        issued=bad,
         reason=reason,
         at=now,
         again_at=min(now + max(left / 2, HOUR), good.facts.not_after),
+        way=way,
+        check=check,
     )
     return replace(
-        served(record),
+        served(_to_be_seen(record)),
         current=good,
         previous=None,
         installed_in=folder,
         renewal=None,
         refused=refused,
     )
+
+
+def tried_again(record: CertificateRecord, now: float) -> CertificateRecord:
+    """What was put back is to be installed once more, unless it has expired meanwhile."""
+    refused = record.refused
+    if refused is None:
+        return record
+    is_valid = now < refused.issued.facts.not_after
+    return replace(record, ready=refused.issued if is_valid else None, refused=None)

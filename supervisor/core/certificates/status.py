@@ -3,8 +3,9 @@
 import msgspec
 
 from supervisor.core.certificates import records, renewal
-from supervisor.core.certificates.next_step import ALL_WELL, RELOAD_SECONDS, RESTART_SECONDS
+from supervisor.core.certificates.next_step import ALL_WELL
 from supervisor.core.certificates.order_reason import is_expired, next_due, order_reason
+from supervisor.core.certificates.served import RELOAD_SECONDS, RESTART_SECONDS, unseen
 from supervisor.kit.texts import relative
 from supervisor.model.certificate import (
     INTERNAL,
@@ -106,7 +107,11 @@ def certificate_status(
     due = _due(record, asked, now) if is_asked_for else ""
     if due and waits_for in ("", ALL_WELL):
         waits_for = due  # it comes along with what wakes podvisor anyway
-    state = _state(record, now, failing=is_failing, is_had=bool(doing or due))
+    check = asked.check if asked else ()
+    if asked is None and is_asked_for:
+        check = tuple(one.url for one in record.servers)
+    missed = unseen(check, record)
+    state = _state(record, now, failing=is_failing, is_had=bool(doing or due), is_seen=not missed)
     if state is CertificateState.INSTALLED and (why := record.unserved or waits_for):
         waits_for = f"it is not seen to be served yet: {why}"
     renews = is_asked_for and not (failure and not failure.retry_at)
@@ -120,7 +125,8 @@ def certificate_status(
         issuer=terms.issuer if terms else "",
         challenge=asked.challenge if asked and asked.terms.issuer != INTERNAL else "",
         key_type=terms.key_type if terms else "",
-        check=asked.check if asked else (),
+        check=check,
+        unseen=missed,
         is_standin=current is not None and current.standin,
         installed_for=_other_names(current, terms),
         signed_by=current.facts.issuer if current else "",
@@ -159,14 +165,14 @@ def _trouble(
         return of_failure(name, failure)
     if uptake:
         return Trouble(text=uptake)
-    if record.unserved and _is_unserved(record, now):
-        return Trouble(text=record.unserved)
     if record.refused:
         text = (
             f"a newer one was not served, so the former one was put back: {record.refused.reason}"
         )
         again = f"podvisor certs renew {name}"
         return Trouble(text=text, retry_at=record.refused.again_at, at_once=again)
+    if record.unserved and _is_unserved(record, now):
+        return Trouble(text=record.unserved)
     return NO_TROUBLE
 
 
@@ -191,9 +197,8 @@ def _failure(record: CertificateRecord, asked: DesiredCertificate | None) -> Ord
 
 def _is_unserved(record: CertificateRecord, now: float) -> bool:
     """Whether its servers had their time, and serve something else."""
-    if record.stage is Stage.SERVED or not record.unserved:
-        return False
-    return record.stage is Stage.RESTARTED or now - record.looked_since >= _UNSERVED_SECONDS
+    patience = RESTART_SECONDS if record.stage is Stage.SERVED else _UNSERVED_SECONDS
+    return record.stage is Stage.RESTARTED or now - record.looked_since >= patience
 
 
 def _due(record: CertificateRecord, asked: DesiredCertificate | None, now: float) -> str:
@@ -205,7 +210,7 @@ def _due(record: CertificateRecord, asked: DesiredCertificate | None, now: float
 
 
 def _state(
-    record: CertificateRecord, now: float, *, failing: bool, is_had: bool
+    record: CertificateRecord, now: float, *, failing: bool, is_had: bool, is_seen: bool
 ) -> CertificateState:
     current = record.current
     if current and not current.standin and is_expired(current, now):
@@ -218,7 +223,8 @@ def _state(
         return CertificateState.ORDERED
     if current is None or not record.installed_in:
         return CertificateState.MISSING
-    return CertificateState.VALID if record.stage is Stage.SERVED else CertificateState.INSTALLED
+    is_valid = is_seen and record.stage is Stage.SERVED
+    return CertificateState.VALID if is_valid else CertificateState.INSTALLED
 
 
 def why_then(record: CertificateRecord) -> str:

@@ -66,6 +66,13 @@ class RestartUsers(Step, frozen=True, kw_only=True):
 class PutBackFormer(Step, frozen=True, kw_only=True):
     """Install the one before again: nobody serves the current one."""
 
+    check: tuple[str, ...] = ()
+    """Where it was looked for; empty if those who use it cannot take it up."""
+
+
+class TryAgain(Step, frozen=True, kw_only=True):
+    """Install the one that was put back: it may be served now."""
+
 
 class ForgetFailure(Step, frozen=True, kw_only=True):
     """What failed, or was put back, is not asked for any more."""
@@ -87,6 +94,7 @@ NextStep = (
     | Serve
     | RestartUsers
     | PutBackFormer
+    | TryAgain
     | ForgetFailure
     | Forget
 )

@@ -20,9 +20,7 @@ from tests.core.certificates.samples import DAY, DESIRED, FOLDER, NOW, asks, has
 FRESH = issued()
 REFUSAL = OrderRefusal(kind=FailureKind.VALIDATION, message="port 80 is closed", hint="open it")
 FULL = records.files_failed(has(FRESH), "the disk is full", "make room", NOW)
-PUT_BACK = PutBack(
-    version="x", terms=DESIRED.terms, reason="it was not served", at=NOW, again_at=NOW + 9 * DAY
-)
+PUT_BACK = PutBack(issued=issued(9), reason="it was not served", at=NOW, again_at=NOW + 9 * DAY)
 
 
 def failed(record: CertificateRecord) -> CertificateRecord:

@@ -112,6 +112,18 @@ def failed(kind: FailureKind, record: CertificateRecord, *, at: float = NOW) -> 
         ),
         (
             DESIRED,
+            has(FRESH, installed_as=DESIRED.manner),
+            GONE,
+            InstallAgain(reason="its files are damaged or gone, or have another mode or owner"),
+        ),
+        (
+            replace(DESIRED, owner=(999, 999)),
+            has(FRESH, installed_as=DESIRED.manner),
+            GONE,
+            InstallAgain(reason="its file asks for another mode or owner"),
+        ),
+        (
+            DESIRED,
             has(FRESH, installed_in="/elsewhere"),
             SEEN,
             InstallAgain(reason=f"its folder is {FOLDER} now"),

@@ -14,20 +14,37 @@ from supervisor.core.certificates.steps import (
     PutBackFormer,
     RestartUsers,
     Serve,
+    TryAgain,
 )
-from supervisor.model.certificate import CertificateRecord, PutBack, Renewal, Stage
+from supervisor.model.certificate import (
+    CertificateRecord,
+    CheckedServer,
+    PutBack,
+    Renewal,
+    Stage,
+)
 from tests.core.certificates.samples import DAY, DESIRED, FOLDER, HOUR, NOW, asks, has, issued
 
 SEEN = Seen(folder=FOLDER)
 FRESH = issued()
 ASKED = Renewal(version=FRESH.version, at=NOW + 60 * DAY, ask_at=NOW + HOUR)
-CHECKED = replace(DESIRED, check=("https://localhost:443",))
+URL = "https://localhost:443"
+CHECKED = replace(DESIRED, check=(URL,))
 NEW, FORMER = issued(2), issued(1, at=NOW - 61 * DAY)
 USED = Seen(folder=FOLDER, users=("web.service",))
 
 
+PATIENT = Renewal(version=NEW.version, at=NOW + 60 * DAY, ask_at=NOW + DAY)
+
+
 def installed() -> CertificateRecord:
-    return records.installed(has(FORMER), NEW, folder=FOLDER, now=NOW)
+    """One of which the former was seen to be served."""
+    servers = (CheckedServer(url=URL, is_seen=True, version=FORMER.version),)
+    return records.installed(has(FORMER, servers=servers), NEW, folder=FOLDER, now=NOW)
+
+
+def never_seen() -> CertificateRecord:
+    return replace(installed(), servers=(CheckedServer(url=URL),))
 
 
 def look(record: CertificateRecord, why: str, now: float) -> tuple[CertificateRecord, object]:
@@ -59,12 +76,15 @@ def test_what_is_not_served_restarts_its_users_and_is_put_back():
     record, step = look(record, "the former is served", NOW + 11)
     assert step == Nothing(until=NOW + 12, reason="the former is served")
     record, step = look(record, "the former is served", NOW + 41)
-    assert step == PutBackFormer(reason="the former is served")
-    record = records.put_back(record, step.reason, folder=FOLDER, now=NOW + 41)
+    assert step == PutBackFormer(reason="the former is served", check=(URL,))
+    record = records.put_back(
+        record, step.reason, folder=FOLDER, now=NOW + 41, way=CHECKED.way, check=step.check
+    )
     assert record.version == FORMER.version
     assert record.refused is not None
     assert record.refused.version == NEW.version
     # Half of what is left of its life later it is tried again; and when a person asks.
+    record = records.saw(record, {URL: FORMER.version})
     step = next_step(CHECKED, record, USED, NOW + 42)
     assert isinstance(step, Nothing)
     assert step.until == warning.next_at(record) < record.refused.again_at
@@ -105,7 +125,7 @@ def test_who_does_not_take_it_up_is_restarted_then_the_former_is_put_back(desire
 
 
 def test_of_a_first_one_nobody_restarts_for_a_port_that_does_not_answer():
-    record = replace(installed(), previous=None, renewal=replace(ASKED, version=NEW.version))
+    record = replace(never_seen(), previous=None, renewal=replace(ASKED, version=NEW.version))
     record = records.looked(record, "nobody answers", NOW)
     record = records.looked(record, "nobody answers", NOW + 60)
     seen = replace(USED, unserved="nobody answers")
@@ -159,10 +179,134 @@ def test_what_was_revoked_is_never_put_back():
 def test_what_was_put_back_for_other_terms_is_no_reason_to_wait():
     wanted = asks(domains=("web.example.org", "www.example.org"))
     refused = PutBack(
-        version="x", terms=wanted.terms, reason="no", at=NOW - 1, again_at=NOW + 9 * DAY
+        issued=issued(9, terms=wanted.terms),
+        reason="no",
+        at=NOW - 1,
+        again_at=NOW + 9 * DAY,
+        way=wanted.way,
     )
     record = has(FRESH, refused=refused, renewal=ASKED)
     step = next_step(wanted, record, SEEN, NOW)
     assert step == Nothing(until=refused.again_at, reason="all is as it should be")
     assert isinstance(next_step(asks(key_type="rsa-4096"), record, SEEN, NOW), OrderOne)
     assert isinstance(next_step(DESIRED, record, SEEN, NOW), ForgetFailure)
+
+
+def test_what_was_never_served_there_is_no_reason_to_take_the_new_one_away():
+    record, step = look(never_seen(), "nobody answers", NOW)
+    assert isinstance(step, Nothing)
+    record, step = look(record, "nobody answers", NOW + 10)
+    assert isinstance(step, Serve), "a restart makes nobody listen"
+    record = replace(records.served(record), renewal=PATIENT)
+    assert isinstance(next_step(CHECKED, record, USED, NOW + 10), LookServed)
+    record, step = look(record, "nobody answers", NOW + 10)
+    assert step == Nothing(until=NOW + 11, reason="nobody answers")
+    record, step = look(record, "nobody answers", NOW + 40)
+    assert step == Nothing(until=NOW + 40 + HOUR, reason="nobody answers")
+    failing = replace(USED, failing="web.service does not run with it")
+    assert isinstance(next_step(CHECKED, record, failing, NOW + 41), Nothing)
+
+
+def test_who_answers_with_another_one_that_never_was_the_former_is_restarted_once():
+    seen = replace(USED, unserved="another one is served", is_answered=True)
+    record = records.looked(never_seen(), "another one is served", NOW)
+    record = records.looked(record, "another one is served", NOW + 10)
+    assert isinstance(next_step(CHECKED, record, seen, NOW + 10), RestartUsers)
+    record = records.looked(records.restarted(record, NOW + 10), "another one is served", NOW + 10)
+    record = records.looked(record, "another one is served", NOW + 20)
+    assert isinstance(next_step(CHECKED, record, seen, NOW + 20), Serve)
+
+
+def test_of_a_server_that_was_seen_only_with_an_older_one_nothing_is_put_back():
+    servers = (CheckedServer(url=URL, version="older"),)
+    record, _ = look(replace(installed(), servers=servers), "nobody answers", NOW)
+    record, step = look(record, "nobody answers", NOW + 10)
+    assert isinstance(step, RestartUsers)
+    record, _ = look(records.restarted(record, NOW + 10), "nobody answers", NOW + 10)
+    record, step = look(record, "nobody answers", NOW + 40)
+    assert isinstance(step, Serve)
+
+
+def test_the_former_that_is_seen_to_be_served_can_be_put_back():
+    record = records.saw(never_seen(), {URL: FORMER.version})
+    record = records.looked(records.restarted(record, NOW), "the former", NOW)
+    step = look(record, "the former", NOW + 30)[1]
+    assert step == PutBackFormer(reason="the former", check=(URL,))
+
+
+def test_another_check_is_looked_at_and_nothing_is_restarted_for_it():
+    fresh = has(
+        FRESH,
+        renewal=replace(ASKED, ask_at=NOW + DAY),
+        servers=(CheckedServer(url="x", is_seen=True, version="y"),),
+    )
+    record = records.to_be_seen_at(fresh, CHECKED.check)
+    assert record.servers == (CheckedServer(url=URL),)
+    assert records.to_be_seen_at(record, CHECKED.check) is record
+    waiting = replace(USED, waiting=("web.service",))
+    assert isinstance(next_step(CHECKED, record, waiting, NOW), Nothing)
+    assert next_step(CHECKED, record, USED, NOW) == LookServed(reason=f"it was not seen at {URL}")
+    for seconds in range(31):
+        record, step = look(record, "nobody answers", NOW + seconds)
+        assert isinstance(step, Nothing)
+    assert step.until == NOW + 30 + HOUR
+    assert isinstance(next_step(CHECKED, record, USED, step.until), LookServed)
+    record = records.saw(record, {URL: FRESH.version})
+    assert isinstance(next_step(CHECKED, record, replace(USED, unserved=""), NOW + 31), Serve)
+    served = records.served(record)
+    assert next_step(CHECKED, served, USED, NOW + 31).reason == "all is as it should be"
+    assert records.to_be_seen_at(served, (URL, "z")).servers == (
+        CheckedServer(url=URL, is_seen=True, version=FRESH.version),
+        CheckedServer(url="z"),
+    )
+    assert not isinstance(next_step(DESIRED, fresh, USED, NOW), LookServed)
+
+
+def test_an_order_that_is_due_does_not_wait_for_another_check():
+    record = records.to_be_seen_at(has(FORMER), CHECKED.check)
+    _, step = look(record, "nobody answers", NOW)
+    assert isinstance(step, OrderOne)
+
+
+def put_back(*, check: tuple[str, ...]) -> CertificateRecord:
+    record = records.put_back(
+        installed(), "no", folder=FOLDER, now=NOW, way=CHECKED.way, check=check
+    )
+    return records.saw(record, {URL: FORMER.version})
+
+
+@pytest.mark.parametrize(
+    ("check", "change", "is_tried"),
+    [
+        ((URL,), {}, False),
+        ((URL,), {"check": ("https://localhost:8443",)}, True),
+        ((URL,), {"check": ()}, True),
+        ((URL,), {"mode": 0o640}, True),
+        ((), {"check": ("https://localhost:8443",)}, False),
+        ((), {"restart": ("web.service",)}, True),
+        ((), {"reload": ("web.service",)}, True),
+        ((), {"secrets": ("web",)}, True),
+        ((), {"owner": (999, 999)}, True),
+    ],
+)
+def test_what_was_put_back_is_tried_again_when_its_file_says_another_way(check, change, is_tried):
+    desired, record = replace(CHECKED, **change), put_back(check=check)
+    record = records.to_be_seen_at(record, desired.check)
+    record = records.saw(record, dict.fromkeys(desired.check, FORMER.version))
+    step = next_step(desired, record, USED, NOW + 1)
+    assert isinstance(step, TryAgain) == is_tried
+    after = records.tried_again(record, NOW + 1)
+    assert (after.ready, after.refused) == (record.refused.issued, None)
+    assert record.refused.version == NEW.version
+    late = records.tried_again(record, NOW + 100 * DAY)
+    assert (late.ready, late.refused) == (None, None)
+
+
+def test_what_was_put_back_is_to_be_seen_to_be_served_anew():
+    record = records.put_back(installed(), "no", folder=FOLDER, now=NOW)
+    assert isinstance(next_step(CHECKED, record, USED, NOW + 1), LookServed)
+
+
+def test_who_wants_another_one_does_not_wait_until_the_first_is_served():
+    record = records.asked(replace(never_seen(), previous=None), NOW, at_once=False)
+    assert isinstance(look(record, "nobody answers", NOW)[1], OrderOne)
