@@ -101,6 +101,7 @@ class Certificates(msgspec.Struct):
         from supervisor.controllers.certificates.secrets import (  # noqa: PLC0415
             CertificateSecrets,
         )
+        from supervisor.controllers.certificates.serving import Serving  # noqa: PLC0415
         from supervisor.controllers.certificates.standing import (  # noqa: PLC0415
             CertificateStanding,
         )
@@ -151,7 +152,7 @@ class Certificates(msgspec.Struct):
             importing=importing,
             issuer=ports.issuer,
             files=ports.certificates,
-            tls=ports.tls,
+            serving=Serving(tls=ports.tls, memory=memory),
             memory=memory,
             doing=Doing(clock=ports.clock),
             queue=self.queue,

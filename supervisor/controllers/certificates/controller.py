@@ -20,13 +20,12 @@ from supervisor.controllers.certificates.importing import Importing
 from supervisor.controllers.certificates.installing import Installing, fits, without_ready
 from supervisor.controllers.certificates.issuing import Issuing
 from supervisor.controllers.certificates.memory import NOTHING, CertificateMemory
-from supervisor.controllers.certificates.serving import look
+from supervisor.controllers.certificates.serving import Serving
 from supervisor.controllers.keys import Kind
-from supervisor.controllers.ports import CertificateFiles, Issuer, TlsLook
+from supervisor.controllers.ports import CertificateFiles, Issuer
 from supervisor.core.certificates import backoff, records, renewal, warning
 from supervisor.core.certificates.next_step import next_step, next_step_by
 from supervisor.core.certificates.seen import Seen
-from supervisor.core.certificates.served import is_given_up
 from supervisor.core.certificates.steps import (
     AskRenewalInfo,
     ForgetFailure,
@@ -63,8 +62,8 @@ _PATIENT_FROM_SECONDS = 3_600.0
 _MOST_SLACK_SECONDS = 1_800.0
 """What is due in hours or weeks goes along with what wakes podvisor anyway."""
 
-_START_SECONDS, _START_AGAIN_SECONDS = 120.0, 2.0
-"""So long a server that is started for its first certificate may not answer, and is let be."""
+_START_AGAIN_SECONDS = 2.0
+"""Between looks at a server that is just being started."""
 
 
 class CertificateController(msgspec.Struct, kw_only=True):
@@ -76,15 +75,13 @@ class CertificateController(msgspec.Struct, kw_only=True):
     importing: Importing
     issuer: Issuer
     files: CertificateFiles
-    tls: TlsLook
+    serving: Serving
     memory: CertificateMemory
     doing: Doing
     queue: WorkQueue
     _asking: anyio.Semaphore = msgspec.field(
         default_factory=lambda: anyio.Semaphore(_QUESTIONS_AT_ONCE)
     )
-    _first_looks: dict[str, float] = {}
-    """Version of a first one to when its server was not there for the first time."""
 
     def network_changed(self) -> None:
         """Try now what a network that comes up may mend."""
@@ -131,18 +128,15 @@ class CertificateController(msgspec.Struct, kw_only=True):
             return self._with_apps(name)
         step = self._next(certificate, record, seen)
         if isinstance(step, LookServed):
-            looked = await look(self.tls, certificate, record)
-            record = self.memory.change(name, lambda known: records.saw(known, looked.versions))
-            if not looked.is_answered and self._may_be_starting(record):
+            looked = await self.serving.look(certificate, record)
+            if looked.is_starting:
                 self.doing.waits_for[name] = looked.unserved
-                self.memory.change(name, lambda known: replace(known, unserved=looked.unserved))
                 self._look_at(name, self.memory.clock.now() + _START_AGAIN_SECONDS)
                 return []
             seen = replace(seen, unserved=looked.unserved, is_answered=looked.is_answered)
-            had_time = record.looked_at > 0 and is_given_up(record)
-            record = self._note_look(name, seen)
+            record = self.memory.of(name)
             step = self._next(certificate, record, seen)
-            if isinstance(step, Nothing) and is_given_up(record) and not had_time:
+            if isinstance(step, Nothing) and looked.is_time_over:
                 self.asked.tell(name, "it is not served", ok=False, detail=looked.unserved)
         return await self._carry_out(certificate, record, seen, step)
 
@@ -227,7 +221,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
                 self.asked.tell(name, reason, ok=False, detail=step.reason)
                 return self._with_apps(name)
             case Serve():
-                self._first_looks.pop(current.version if current else "", None)
+                self.serving.is_settled(record)
                 self.memory.change(name, records.served)
                 if certificate.check and not seen.unserved:
                     self.asked.tell(name, step.reason)
@@ -312,27 +306,6 @@ class CertificateController(msgspec.Struct, kw_only=True):
             self.asked.tell(name, refusal.message, ok=False, detail=detail)
         waiting = Kind.APP.keys(self.asked.concerned(name)) if news else []
         return [Kind.CERTIFICATE.key(name), *waiting]
-
-    # Whether it is served
-
-    def _may_be_starting(self, record: CertificateRecord) -> bool:
-        """Whether it is the first one: who serves it was just started for it."""
-        current, now = record.current, self.memory.clock.now()
-        if current is None or record.previous is not None or record.stage is not Stage.INSTALLED:
-            return False
-        if record.asked_at:
-            return False
-        since = self._first_looks.setdefault(current.version, now)
-        return since <= now < since + _START_SECONDS
-
-    def _note_look(self, name: str, seen: Seen) -> CertificateRecord:
-        unserved, now, known = seen.unserved, self.memory.clock.now(), self.memory.of(name)
-        if not unserved or known.current is None:
-            return known
-        # Who is not there after its time to start is not looked for anew.
-        since = 0.0 if seen.is_answered else self._first_looks.get(known.current.version, 0.0)
-        after = records.looked(known, unserved, now, since=since)
-        return self.memory.change(name, lambda _: after)
 
     # When it is renewed
 

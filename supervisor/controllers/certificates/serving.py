@@ -1,11 +1,18 @@
-"""Whether servers serve a certificate."""
+"""Whether servers serve a certificate, and what is on record of that."""
 
 import anyio
 import msgspec
+from msgspec.structs import replace
 
+from supervisor.controllers.certificates.memory import CertificateMemory
 from supervisor.controllers.ports import TlsLook
-from supervisor.model.certificate import CertificateRecord, DesiredCertificate
+from supervisor.core.certificates import records
+from supervisor.core.certificates.served import is_given_up
+from supervisor.model.certificate import CertificateRecord, DesiredCertificate, Stage
 from supervisor.model.errors import Failure
+
+_START_SECONDS = 120.0
+"""So long a server that is started for its first certificate may not answer, and is let be."""
 
 
 class ServedLook(msgspec.Struct, frozen=True):
@@ -17,12 +24,55 @@ class ServedLook(msgspec.Struct, frozen=True):
     """Whether one that does not could be reached at all."""
     versions: dict[str, str] = {}
     """URL to the version of the one that is served there; empty if that is none of ours."""
+    is_starting: bool = False
+    """Whether nobody answers because it is the first one: who serves it was just started."""
+    is_time_over: bool = False
+    """Whether those that do not serve it have had their time now, and had not before."""
 
 
-async def look(
+class Serving(msgspec.Struct, kw_only=True):
+    """Looks at servers, and writes down what was seen."""
+
+    tls: TlsLook
+    memory: CertificateMemory
+    _first_looks: dict[str, float] = {}
+    """Version of a first one to when its server was not there for the first time."""
+
+    async def look(self, certificate: DesiredCertificate, record: CertificateRecord) -> ServedLook:
+        """Look whether the servers of `Check=` serve the current one."""
+        looked = await _look_at_all(self.tls, certificate, record)
+        name, now, why = certificate.name, self.memory.clock.now(), looked.unserved
+        seen = self.memory.change(name, lambda known: records.saw(known, looked.versions))
+        if not why or seen.current is None:
+            return looked
+        if not looked.is_answered and self._may_be_starting(seen):
+            self.memory.change(name, lambda known: replace(known, unserved=why))
+            return replace(looked, is_starting=True)
+        # Who is not there after its time to start is not looked for anew.
+        since = 0.0 if looked.is_answered else self._first_looks.get(seen.current.version, 0.0)
+        after = self.memory.change(name, lambda known: records.looked(known, why, now, since=since))
+        is_time_over = is_given_up(after) and not is_given_up(seen)
+        return replace(looked, is_time_over=is_time_over)
+
+    def is_settled(self, record: CertificateRecord) -> None:
+        """Nobody waits any more for who is started for the current one."""
+        self._first_looks.pop(record.current.version if record.current else "", None)
+
+    def _may_be_starting(self, record: CertificateRecord) -> bool:
+        """Whether it is the first one, for which its server was just started."""
+        current, now = record.current, self.memory.clock.now()
+        if current is None or record.previous or record.stage is not Stage.INSTALLED:
+            return False
+        if record.asked_at:
+            return False
+        since = self._first_looks.setdefault(current.version, now)
+        return since <= now < since + _START_SECONDS
+
+
+async def _look_at_all(
     tls: TlsLook, certificate: DesiredCertificate, record: CertificateRecord
 ) -> ServedLook:
-    """Look whether the servers of `Check=` serve the current one, at all of them at once."""
+    """Look at all of them at once."""
     found: dict[str, ServedLook] = {}
 
     async def note(url: str) -> None:
