@@ -357,9 +357,9 @@ def put_back(
 
 
 def tried_again(record: CertificateRecord, now: float) -> CertificateRecord:
-    """What was put back is to be installed once more, unless it has expired meanwhile."""
+    """What was put back is to be installed once more, unless it has expired or was revoked."""
     refused = record.refused
     if refused is None:
         return record
-    is_valid = now < refused.issued.facts.not_after
+    is_valid = now < refused.issued.facts.not_after and refused.version != record.revoked
     return replace(record, ready=refused.issued if is_valid else None, refused=None)

@@ -300,6 +300,8 @@ def test_what_was_put_back_is_tried_again_when_its_file_says_another_way(check, 
     assert record.refused.version == NEW.version
     late = records.tried_again(record, NOW + 100 * DAY)
     assert (late.ready, late.refused) == (None, None)
+    void = records.tried_again(replace(record, revoked=NEW.version), NOW + 1)
+    assert (void.ready, void.refused) == (None, None)
 
 
 def test_what_was_put_back_is_to_be_seen_to_be_served_anew():
