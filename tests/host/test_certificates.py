@@ -108,7 +108,8 @@ def test_a_server_that_answers_the_challenge_itself_starts_with_a_stand_in(user,
 
 
 def test_an_order_goes_on_after_a_kill(user, acme, port):
-    acme.start(retry_after=(5, 5))
+    # What proves a name is gone with the process: an issuer that looks then fails the order.
+    acme.start(retry_after=(5, 5), environment="PEBBLE_VA_ALWAYS_VALID=1")
     deploy_folder(user, nginx_unit(user, port), more=acme.settings())
     begun = user.home / KEPT / "web" / "order.json"
     user.wait_for(lambda: begun.exists() and "my-order" in begun.read_text(), what="an order")
