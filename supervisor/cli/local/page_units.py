@@ -30,6 +30,8 @@ _SERVICE_TEXT = """\
 
 [Unit]
 Description=podvisor's page, for as long as somebody looks
+# It ends and begins as people look; the socket stops what fails again and again.
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart={command}
