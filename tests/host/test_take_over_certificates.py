@@ -147,7 +147,8 @@ def test_what_other_clients_left_is_served_and_renewed_by_their_accounts(
     assert acme.orders() == 3, "nothing was ordered"
 
     user.podvisor("certs", "renew", "web")
-    assert served(user, port, acme.trust) == acme.issued()[3]
+    # nginx's reload has ended before its processes have.
+    user.wait_for(lambda: served(user, port, acme.trust) == acme.issued()[3], what="its use")
     found = imported(user, caddy, "--replace")
     assert [one["outcome"] for one in found["accounts"]] == ["taken"]
     assert found["certificates"][0]["used_as"] == "caddy"
