@@ -1,20 +1,17 @@
 """Why a unit failed, in a few lines: from its journal where that can be read, else from systemd."""
 
-import json
 import re
 from typing import NamedTuple
 
 import anyio
 
+from supervisor.core.status.journal_entries import ASIDE, ID, read_entry
 from supervisor.kit.process import ProcessError, run
 
 _READ = 50
 _LINES = 3
 _CHARACTERS = 1_000
 _TIMEOUT_SECONDS = 5.0
-_ASIDE = re.compile(r"conmon [0-9a-f]+ <n(warn|info|debug)>: ")
-"""What conmon writes into the container's own log, on a machine without a memory controller too."""
-_ID = re.compile(r"[0-9a-f]{64}")
 _ROUTINE = re.compile(
     r"^(Starting|Started|Stopping|Stopped|Dependency failed for) |^Failed to start "
     r"|: (Failed with result|Scheduled restart|Start request repeated"
@@ -85,10 +82,10 @@ def _telling(lines: list[_Line]) -> str:
         line.text
         for line in lines
         if line.by != "systemd"
-        and not _ASIDE.match(line.text)
+        and not ASIDE.match(line.text)
         # The id or name of a container, which Podman prints when it has made or removed it.
         and not (line.by == "podman" and len(line.text.split()) == 1)
-        and not _ID.fullmatch(line.text)
+        and not ID.fullmatch(line.text)
     ]
     ended = next((end for line in reversed(lines) if (end := _ended_by(line))), "")
     if own and not texts and ended:
@@ -134,19 +131,10 @@ def _ended_by(line: _Line) -> str:
 
 
 def _read(entry: bytes) -> list[_Line]:
-    """Part an entry of `journalctl --output=json` into lines; one that makes no sense has none."""
-    try:
-        fields = json.loads(entry)
-        if "PODMAN_EVENT" in fields:
-            return []  # Podman's own log of what happens to its objects, under the unit's name
-        message = fields["MESSAGE"]
-        if isinstance(message, list):  # so it writes what is not UTF-8
-            message = bytes(message).decode(errors="replace")
-        texts = [text.strip() for text in message.splitlines()]
-        # Quadlet has Podman write under the unit's name, too.
-        is_podman = fields.get("_COMM") == "podman"
-        by = "podman" if is_podman else str(fields.get("SYSLOG_IDENTIFIER"))
-        of = next((str(fields[name]) for name in _RUNS if name in fields), "")
-        return [_Line(by, text, of) for text in texts if text]
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return []
+    """Part an entry into lines."""
+    fields, texts = read_entry(entry)
+    # Quadlet has Podman write under the unit's name, too.
+    is_podman = fields.get("_COMM") == "podman"
+    by = "podman" if is_podman else str(fields.get("SYSLOG_IDENTIFIER"))
+    of = next((str(fields[name]) for name in _RUNS if name in fields), "")
+    return [_Line(by, stripped, of) for text in texts if (stripped := text.strip())]

@@ -1,16 +1,13 @@
 """The lines of units in the user's journal, by journalctl."""
 
-import json
-import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from supervisor.cli.daemon.client import Refused
+from supervisor.core.status.journal_entries import ASIDE, ID, read_entry
 
 _FIELDS = ("MESSAGE", "PODMAN_EVENT", "_SYSTEMD_USER_UNIT", "USER_UNIT", "SYSLOG_IDENTIFIER")
-_ASIDE = re.compile(r"conmon [0-9a-f]+ <n(warn|info|debug)>: |[0-9a-f]{64}$")
-"""What conmon writes into a container's log, and the id that Podman prints of each."""
 
 
 class Line(NamedTuple):
@@ -57,20 +54,10 @@ def unit_lines(
 
 
 def _lines(entry: bytes) -> Iterator[Line]:
-    """Part an entry into lines; one that makes no sense has none."""
-    try:
-        fields = json.loads(entry)
-        if "PODMAN_EVENT" in fields:
-            return  # Podman's own log of what happens to its objects, under the unit's name
-        message = fields["MESSAGE"]
-        if isinstance(message, list):  # so it writes what is not UTF-8
-            message = bytes(message).decode(errors="replace")
-        unit = str(fields.get("USER_UNIT") or fields.get("_SYSTEMD_USER_UNIT", ""))
-        by = str(fields.get("SYSLOG_IDENTIFIER", ""))
-        moment = int(fields["__REALTIME_TIMESTAMP"]) / 1_000_000
-        texts = message.splitlines()
-    except (ValueError, LookupError, TypeError, AttributeError):
-        return
+    """Part an entry into lines, without what conmon and Podman write besides."""
+    fields, texts = read_entry(entry)
     for text in texts:
-        if not _ASIDE.match(text):
-            yield Line(moment, unit, by, text)
+        if not (ASIDE.match(text) or ID.fullmatch(text)):
+            moment = int(fields.get("__REALTIME_TIMESTAMP", 0)) / 1_000_000
+            unit = fields.get("USER_UNIT") or fields.get("_SYSTEMD_USER_UNIT", "")
+            yield Line(moment, str(unit), str(fields.get("SYSLOG_IDENTIFIER", "")), text)
