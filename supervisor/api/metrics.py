@@ -4,7 +4,7 @@ Names and units follow https://prometheus.io/docs/practices/naming/. Only who as
 this, and prometheus-client with it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
@@ -15,6 +15,9 @@ from supervisor.model.certificate_status import CertificateList, CertificateStat
 from supervisor.model.image_status import ImageList, ImageStatus
 from supervisor.model.status import AppState, Status
 
+QUESTIONS = ("/v1/status", "/v1/images", "/v1/certificates")
+"""That metrics are made of the answers to."""
+
 
 class Answers(msgspec.Struct, frozen=True, kw_only=True):
     """What metrics are made of."""
@@ -22,6 +25,16 @@ class Answers(msgspec.Struct, frozen=True, kw_only=True):
     status: Status
     images: ImageList
     certificates: CertificateList
+
+    @classmethod
+    def read(cls, bodies: Mapping[str, bytes]) -> "Answers":
+        """Read them as the daemon gave them, by the path of each of `QUESTIONS`."""
+        status, images, certificates = (bodies[path] for path in QUESTIONS)
+        return cls(
+            status=msgspec.json.decode(status, type=Status),
+            images=msgspec.json.decode(images, type=ImageList),
+            certificates=msgspec.json.decode(certificates, type=CertificateList),
+        )
 
 
 def exposition(answers: Answers | None) -> bytes:

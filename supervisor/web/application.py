@@ -18,7 +18,6 @@ from contextlib import aclosing
 from importlib.resources import files
 from typing import Any
 
-import msgspec
 from aiohttp import web
 
 from supervisor import __version__
@@ -134,19 +133,14 @@ class _Views:
         return response
 
     async def metrics(self, _: web.Request) -> web.Response:
-        from supervisor.api.metrics import Answers, exposition  # noqa: PLC0415  # seldom asked for
-        from supervisor.model.certificate_status import CertificateList  # noqa: PLC0415
-        from supervisor.model.image_status import ImageList  # noqa: PLC0415
-        from supervisor.model.status import Status  # noqa: PLC0415
+        from supervisor.api.metrics import (  # noqa: PLC0415  # seldom asked for
+            QUESTIONS,
+            Answers,
+            exposition,
+        )
 
         try:
-            answers = Answers(
-                status=msgspec.json.decode(await self._daemon.ask("/v1/status"), type=Status),
-                images=msgspec.json.decode(await self._daemon.ask("/v1/images"), type=ImageList),
-                certificates=msgspec.json.decode(
-                    await self._daemon.ask("/v1/certificates"), type=CertificateList
-                ),
-            )
+            answers = Answers.read({path: await self._daemon.ask(path) for path in QUESTIONS})
         except Absent:
             answers = None
         kind = "text/plain; version=0.0.4; charset=utf-8"

@@ -24,20 +24,11 @@ def command(output: Path | None) -> int:
 
     Without a daemon it says just that: podvisor_up is 0.
     """
-    import msgspec
-
-    from supervisor.api.metrics import Answers, exposition
+    from supervisor.api.metrics import QUESTIONS, Answers, exposition
     from supervisor.kit.files import told, write_whole
-    from supervisor.model.certificate_status import CertificateList
-    from supervisor.model.image_status import ImageList
-    from supervisor.model.status import Status
 
     try:
-        answers = Answers(
-            status=msgspec.json.decode(ask("/v1/status"), type=Status),
-            images=msgspec.json.decode(ask("/v1/images"), type=ImageList),
-            certificates=msgspec.json.decode(ask("/v1/certificates"), type=CertificateList),
-        )
+        answers = Answers.read({path: ask(path) for path in QUESTIONS})
     except NotRunning:
         answers = None
     text = exposition(answers)
