@@ -9,6 +9,7 @@ from typing import Any
 from supervisor.cli.daemon import places
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
+from supervisor.core.status.in_words import certificate_in_words
 from supervisor.kit.texts import minute, relative
 
 _STYLES = {
@@ -44,21 +45,9 @@ def _has_news(one: dict[str, Any]) -> bool:
 
 def trouble(one: dict[str, Any], *, now: float, indent: str = "") -> None:
     """Say what is wrong with one, what to do, and when it is tried again; or what it waits for."""
-    words = []
-    if one.get("is_standin"):
-        words.append("only a self-signed stand-in is there")
-    elif one["state"] == "expired":
-        words.append(f"it expired {relative(one['expires'], now=now)}")
-    if not one.get("is_asked_for", True):
-        words.append("no app asks for it any more; it is removed when nothing uses it")
-    words += [one[key] for key in ("error", "waits_for") if one.get(key)]
-    if one.get("error") and one.get("expires", 0.0) > now and not one.get("is_standin"):
-        words.append(f"it expires {relative(one['expires'], now=now)}")
-    if one.get("had_since"):
-        words.append(f"begun {relative(one['had_since'], now=now)}")
     is_bad = one.get("error") or one["state"] in ("expired", "failing")
     mark = ("✗ ", "bad") if is_bad else ("… ", "warn")
-    say(indent, mark, (f"certificate {one['name']}: ", "strong"), "; ".join(words))
+    say(indent, mark, (f"certificate {one['name']}: ", "strong"), certificate_in_words(one, now))
     if one.get("hint"):
         say(indent, "  ", (one["hint"], "dim"))
     if again := _again(one, now):

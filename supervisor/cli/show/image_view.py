@@ -11,7 +11,7 @@ import msgspec
 
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
-from supervisor.core.images.words import policy_words, short_name, version_in_words
+from supervisor.core.images.words import policy_words, short_name, update_in_words, version_in_words
 from supervisor.kit.texts import count, relative
 from supervisor.model.image import ImagePolicy, ImageVersion
 
@@ -83,16 +83,6 @@ def is_well(images: Sequence[dict[str, Any]]) -> bool:
 def version(one: dict[str, Any] | None) -> str:
     """Say which version it is; a dash for none."""
     return version_in_words(one["runs"], one.get("tag", "")) if one else "-"
-
-
-def update_in_words(image: str, update: dict[str, Any], *, now: float) -> str:
-    """Say in one line which newer version is held back, or failed here, and why."""
-    name = f"{short_name(image)} {version(update['version'])}"
-    if update.get("failed"):
-        return f"{name} failed here, and the one before runs: {update['why']}"
-    until = update.get("until", 0.0)
-    due = f"; it goes {relative(until, now=now)}" if until else ""
-    return f"{name} waits: {update['why']}{due}"
 
 
 def _row(one: dict[str, Any], now: float) -> list[Cell]:

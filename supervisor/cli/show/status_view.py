@@ -222,7 +222,7 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
 
 def _updates(app: str, updates: list[dict[str, Any]], now: float) -> None:
     """Newer versions of images that are not run: they wait, or failed here."""
-    from supervisor.cli.show.image_view import update_in_words
+    from supervisor.core.images.words import update_in_words
 
     for one in updates:
         mark = ("✗ ", "bad") if one.get("failed") else ("… ", "warn")

@@ -1,6 +1,9 @@
 """What people call images and their versions."""
 
+from typing import Any
+
 from supervisor.core.images.reference import DOCKER_HUB, full_name, name_and_tag
+from supervisor.kit.texts import relative
 from supervisor.model.image import ImagePolicy, ImageVersion, Pin, PolicyKind
 
 
@@ -48,3 +51,14 @@ def policy_words(policy: ImagePolicy) -> str:
     if policy.prereleases:
         text += " with ImagePrereleases=yes"
     return text
+
+
+def update_in_words(image: str, update: dict[str, Any], *, now: float) -> str:
+    """Say in one line which newer version is held back, or failed here, and why."""
+    new = update["version"]
+    name = f"{short_name(image)} {version_in_words(new['runs'], new.get('tag', ''))}"
+    if update.get("failed"):
+        return f"{name} failed here, and the one before runs: {update['why']}"
+    until = update.get("until", 0.0)
+    due = f"; it goes {relative(until, now=now)}" if until else ""
+    return f"{name} waits: {update['why']}{due}"

@@ -103,3 +103,20 @@ def unknown_in_words(one: dict[str, Any], now: float) -> str:
     since = one.get("since", 0.0)
     when = f" since {relative(since, now=now)}" if since else ""
     return f"{images} unknown{when}: {one['problem']} (podvisor images)"
+
+
+def certificate_in_words(one: dict[str, Any], now: float) -> str:
+    """What is wrong with a certificate (`model.certificate_status`), or what it waits for."""
+    words = []
+    if one.get("is_standin"):
+        words.append("only a self-signed stand-in is there")
+    elif one["state"] == "expired":
+        words.append(f"it expired {relative(one['expires'], now=now)}")
+    if not one.get("is_asked_for", True):
+        words.append("no app asks for it any more; it is removed when nothing uses it")
+    words += [one[key] for key in ("error", "waits_for") if one.get(key)]
+    if one.get("error") and one.get("expires", 0.0) > now and not one.get("is_standin"):
+        words.append(f"it expires {relative(one['expires'], now=now)}")
+    if one.get("had_since"):
+        words.append(f"begun {relative(one['had_since'], now=now)}")
+    return "; ".join(words)

@@ -8,7 +8,9 @@ from typing import Any
 
 import msgspec
 
+from supervisor.core.images.words import update_in_words
 from supervisor.core.status.in_words import (
+    certificate_in_words,
     health_in_words,
     need_in_words,
     orders_in_words,
@@ -16,7 +18,6 @@ from supervisor.core.status.in_words import (
     trouble_in_words,
     unknown_in_words,
 )
-from supervisor.kit.texts import relative
 
 _BAD = ("refused", "failing", "reverted")
 
@@ -90,17 +91,9 @@ def _troubles(app: dict[str, Any], now: float) -> Iterator[Line]:
         lines = [*_findings(app), *_failing_needs(app), *_bad_units(app, now)]
         yield from lines or [Line(app=name, text=app["state"], command=f"podvisor status {name}")]
     for one in app.get("certificates", ()):
-        expires = relative(one["expires"], now=now) if one.get("expires") else ""
-        when = f"certificate {one['name']}" + (
-            f" ({_tense(one, now)} {expires})" if expires else ""
-        )
-        text = f"{when}: {one.get('error') or one['state']}"
+        text = f"certificate {one['name']}: {certificate_in_words(one, now)}"
         hint, at_once = one.get("hint", ""), one.get("at_once", "")
         yield Line(app=name, text=text, hint=hint, command=at_once)
-
-
-def _tense(certificate: dict[str, Any], now: float) -> str:
-    return "expired" if certificate["expires"] <= now else "expires"
 
 
 def _findings(app: dict[str, Any]) -> Iterator[Line]:
@@ -163,8 +156,6 @@ def _waits(app: dict[str, Any], now: float, *, is_changing: bool) -> Iterator[Li
                 yield Line(app=name, text=f"{unit['name']}: {why}")
     for one in app.get("updates", ()):
         failed = one.get("failed", False)
-        until = f"; it goes {relative(one['until'], now=now)}" if one.get("until") else ""
-        what = "failed here, and the one before runs" if failed else "waits"
         command = f"podvisor retry {name}" if failed else f"podvisor update {name} --now"
-        text = f"a newer {one['image']} {what}: {one['why']}{until}"
+        text = update_in_words(one["image"], one, now=now)
         yield Line(app=name, text=text, command=command if failed or one.get("early") else "")

@@ -1,0 +1,42 @@
+from supervisor.core.status.overview import Line, overview
+
+NOW = 1_000_000.0
+APP = {"name": "web", "source": "home", "state": "ready"}
+
+
+def test_a_certificate_and_an_update_in_the_words_of_the_command_line() -> None:
+    certificate = {
+        "name": "web",
+        "state": "failing",
+        "error": "nobody answers",
+        "expires": NOW + 3 * 86_400,
+        "hint": "open port 80",
+        "at_once": "podvisor certs renew web --now",
+    }
+    update = {
+        "image": "docker.io/library/nginx:1.28",
+        "version": {"runs": f"docker.io/library/nginx@sha256:{'a' * 64}", "tag": "1.28"},
+        "why": "it is too new (cooldown)",
+        "early": True,
+    }
+    seen = overview({"apps": [{**APP, "certificates": [certificate], "updates": [update]}]}, NOW)
+    assert seen.troubles == (
+        Line(
+            app="web",
+            text="certificate web: nobody answers; it expires in 3 days",
+            hint="open port 80",
+            command="podvisor certs renew web --now",
+        ),
+    )
+    assert seen.waiting == (
+        Line(
+            app="web",
+            text="nginx 1.28 (aaaaaaaaaaaa) waits: it is too new (cooldown)",
+            command="podvisor update web --now",
+        ),
+    )
+    assert seen.well == ()
+
+
+def test_who_has_nothing_to_say_is_well() -> None:
+    assert overview({"apps": [APP]}, NOW).well == ("web",)
