@@ -198,8 +198,19 @@ def test_a_folder_that_may_not_be_written_is_told(place: Place, folder: Path) ->
     with pytest.raises(Stalled, match=r"cannot install .* Permission denied") as told:
         place.install(FIRST, V1, mode=0o600)
     assert told.value.hint == "name another folder by Directory=, or let your user write there"
-    with pytest.raises(Stalled) as told:
-        Place("web", str(folder), is_own=True).install(FIRST, V1, mode=0o600)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_podvisors_own_folder_may_be_written_again_but_not_what_holds_it(folder: Path) -> None:
+    own = Place("web", str(folder), is_own=True)
+    folder.mkdir(parents=True)
+    folder.chmod(0o500)
+    own.install(FIRST, V1, mode=0o600)
+    assert holds(own)
+    own.remove()
+    folder.parent.chmod(0o500)
+    with pytest.raises(Stalled, match=r"cannot install .* Permission denied") as told:
+        own.install(FIRST, V1, mode=0o600)
     assert told.value.hint == "check owner and permissions"
 
 
