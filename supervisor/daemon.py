@@ -125,7 +125,7 @@ async def _tell_ready(daemon: Daemon, notifier: Notifier) -> None:
         notifier.extend_timeout(2 * _EXTEND_EVERY_SECONDS)
     for finding in (await daemon.settings.catch_up()).findings:
         log.error("%s", finding)
-    daemon.board.has_looked = True
+    daemon.first_pass_is_over()
     notifier.ready(daemon.board.summary())
     log.info("ready: %s", daemon.board.summary())
 

@@ -9,7 +9,7 @@ Apps are different: all that are due share one pass, and each comes to its own e
 import logging
 import math
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 import anyio
 import msgspec
@@ -42,7 +42,8 @@ class Loop(msgspec.Struct, kw_only=True):
     board: StatusBoard
     clock: Clock
     on_apps_ended: Callable[[], None]
-    on_rest: Callable[[], None]
+    on_rest: Callable[[Collection[str]], None]
+    """Gets the keys of the pass that has ended."""
     _complaints: dict[str, str] = {}
     """What was last said of a key that fails."""
 
@@ -98,7 +99,7 @@ class Loop(msgspec.Struct, kw_only=True):
                     self._interpret(key, failure)
         finally:
             self.queue.done(left)
-        self.on_rest()
+        self.on_rest(keys)
 
     async def _reconcile_one(self, keys: set[str]) -> None:
         (key,) = keys
@@ -111,7 +112,7 @@ class Loop(msgspec.Struct, kw_only=True):
             self._apps_ended(done)
             left.difference_update(keys)
             self.queue.done(keys)
-            self.on_rest()
+            self.on_rest(keys)
 
         await self.apps.reconcile(sorted(key.removeprefix(_APPS) for key in left), ended=ended)
 

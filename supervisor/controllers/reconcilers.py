@@ -1,7 +1,7 @@
 """The registry of reconcilers: for each kind of key, who brings it on, and what if that fails.
 
 To have something else reconciled, add a kind to `controllers.keys`, and a `Reconciler` to the
-registry in `wiring.daemon`.
+registry in `wiring.registry`.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping

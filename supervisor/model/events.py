@@ -73,6 +73,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Seconds since the epoch; given by the ledger to one that has none."""
     kind: EventKind
     ok: bool = True
+    code: str = ""
+    """Stable, for scripts and filters (see `code_of`); given by the ledger."""
     app: str = ""
     unit: str = ""
     source: str = ""
@@ -86,10 +88,22 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The error's text, or what else helps."""
 
 
+_BAD_BY_NAME = frozenset(
+    (EventKind.REFUSED, EventKind.REVERTED, EventKind.WAITING, EventKind.FAILED, EventKind.ERROR)
+)
+
+
+def code_of(kind: EventKind, step: str, *, ok: bool) -> str:
+    """Return the code of an entry: its kind, of a step also which, and whether it failed."""
+    what = f"{kind}-{step}" if kind is EventKind.STEP else str(kind)
+    return what if ok or kind in _BAD_BY_NAME else f"{what}-failed"
+
+
 class EventFields(TypedDict, total=False):
     """What may be said of an entry besides its kind; fields of `Event`."""
 
     ok: bool
+    code: str
     app: str
     unit: str
     source: str
@@ -109,6 +123,7 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Only those since this moment, in seconds since 1970."""
     app: Name = ""
     unit: Name = ""
+    code: Name = ""
     limit: Number = 0
     """The newest so many; 0 is all."""
     follow: bool = False
@@ -119,8 +134,9 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
             raise ValueError("`since` is no moment")
 
     def fits(self, event: Event) -> bool:
-        """Whether an entry is about the app and the unit that are asked for."""
-        return self.app in ("", event.app) and self.unit in ("", event.unit)
+        """Whether an entry is about the app and the unit that are asked for, and of the code."""
+        asked = (self.app, event.app), (self.unit, event.unit), (self.code, event.code)
+        return all(wish in ("", has) for wish, has in asked)
 
 
 EVERYTHING = EventQuery()

@@ -9,6 +9,7 @@ from supervisor.model.certificate_status import CertificateStatus
 from supervisor.model.errors import Finding
 from supervisor.model.health import Health
 from supervisor.model.image import HeldUpdate
+from supervisor.model.incident import Incident
 from supervisor.model.need import Need
 from supervisor.model.pull_request import ProposalStatus
 from supervisor.model.registry_webhook import RegistryWebhook
@@ -193,6 +194,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unknown_images: tuple[UnknownImages, ...] = ()
     problems: tuple[Finding, ...] = ()
     """Of podvisor itself: ledger not writable, Podman not reachable, settings refused."""
+    incidents: tuple[Incident, ...] = ()
+    """All that is wrong, of apps, sources and podvisor itself, each with the next step."""
 
 
 class AppQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

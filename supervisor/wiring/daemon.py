@@ -1,7 +1,7 @@
 """The controllers, wired over the ports."""
 
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from supervisor.controllers.operator.actions import AppActions
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.certificates import CertificateService
 from supervisor.controllers.operator.event_log import EventLog
+from supervisor.controllers.operator.incidents import IncidentLog
 from supervisor.controllers.operator.reload import SettingsFile, SettingsReloader
 from supervisor.controllers.operator.secrets import SecretService
 from supervisor.controllers.operator.service import ControlService, Orders
@@ -31,7 +32,6 @@ from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.operator.unfitting import outlook
 from supervisor.controllers.operator.volumes import VolumeOrders
 from supervisor.controllers.ports import Ledger
-from supervisor.controllers.reconcilers import Reconciler, Registry
 from supervisor.controllers.resync import Resync
 from supervisor.controllers.sources.artifact_news import ArtifactNews
 from supervisor.controllers.sources.poller import SourcePoller
@@ -43,7 +43,6 @@ from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.watches import Sightings, Watches
 from supervisor.controllers.webhooks.refusals import Refusals
 from supervisor.core.config.reader import Reading
-from supervisor.kit import backoff
 from supervisor.kit.sd_notify import Notifier
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Finding
@@ -56,6 +55,7 @@ from supervisor.wiring.git import commit_statuses, write_back
 from supervisor.wiring.images import image_checker, image_puller
 from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
+from supervisor.wiring.registry import reconcilers
 from supervisor.wiring.webhooks import webhook_receivers
 
 if TYPE_CHECKING:
@@ -72,6 +72,9 @@ class Daemon(msgspec.Struct, frozen=True, kw_only=True):
     lifecycle: Lifecycle
     desired_state: DesiredState
     service: ControlService
+    incidents: IncidentLog
+    first_pass_is_over: Callable[[], None]
+    """To be called when it is: what is not seen from then on is not there."""
     watches: Watches
     webhooks: Callable[..., Coroutine[Any, Any, None]]
     """Serves the listener for webhooks, until cancelled; `started` at once."""
@@ -165,13 +168,20 @@ def assemble(
         ports.podman.recheck()
         certificates.name_all()
 
-    def tell() -> None:
+    incidents = IncidentLog(board=board, desired_state=desired_state, ledger=ledger, clock=clock)
+
+    def tell(keys: Collection[str]) -> None:
         checker.follow()
         certificates.follow()
         writeback.arm()
         queue.add(*statuses.due())
+        incidents.follow(status_service.status, after=keys)
         if board.has_looked:
             notifier.status(board.summary())
+
+    def first_pass_is_over() -> None:
+        board.has_looked = True
+        incidents.follow(status_service.status, after=())
 
     async def watchdog(_: str) -> None:
         notifier.watchdog()
@@ -227,43 +237,21 @@ def assemble(
         failures=failures,
     )
     resync = Resync(queue=queue, settings=current, failures=failures, on_resync=on_resync)
-    pauses = backoff.FETCH_SECONDS
-    outward = partial(Reconciler, backoff=pauses, stalled_retry=pauses[-1], over_network=True)
-    registry: Registry = {
-        Kind.SOURCE: Reconciler(
-            reconcile=poller.reconcile,
-            backoff=backoff.FETCH_SECONDS,
-            over_network=True,
-            shows_failures=True,
-        ),
-        Kind.IMAGE: Reconciler(
-            reconcile=images.reconcile,
-            backoff=backoff.PULL_SECONDS,
-            stalled_retry=backoff.PULL_SECONDS[-1],
-            over_network=True,
-            shows_failures=True,
-        ),
-        Kind.IMAGE_CHECK: Reconciler(
-            reconcile=checker.reconcile,
-            backoff=backoff.CHECK_SECONDS,
-            over_network=True,
-            shows_failures=True,
-        ),
-        Kind.CERTIFICATE: Reconciler(
-            reconcile=certificates.reconcile, stalled_retry=backoff.PASS_SECONDS[-1]
-        ),
-        Kind.COMMIT_STATUS: outward(reconcile=statuses.reconcile),
-        **writeback.reconcilers(outward),
-        Kind.WEBHOOKS: Reconciler(reconcile=webhooks.reconcile, over_network=True),
-        Kind.ALL_APPS: Reconciler(reconcile=apps.name_all),
-        Kind.CHANGED_APPS: Reconciler(reconcile=apps.name_changed),
-        Kind.KEPT_IMAGES: Reconciler(reconcile=keeper.reconcile),
-        Kind.GC_ROOTS: Reconciler(reconcile=sources.protect),
-        Kind.HEALTH: Reconciler(reconcile=schedule.look),
-        Kind.PROBES: Reconciler(reconcile=schedule.probe),
-        Kind.RESYNC: Reconciler(reconcile=resync.reconcile),
-        Kind.WATCHDOG: Reconciler(reconcile=watchdog),
-    }
+    registry = reconcilers(
+        poller=poller,
+        images=images,
+        checker=checker,
+        certificates=certificates,
+        statuses=statuses,
+        writeback=writeback,
+        webhooks=webhooks,
+        apps=apps,
+        keeper=keeper,
+        sources=sources,
+        schedule=schedule,
+        resync=resync,
+        watchdog=watchdog,
+    )
     loop = Loop(
         queue=queue,
         apps=apps,
@@ -310,6 +298,7 @@ def assemble(
         clock=clock,
         of_daemon=of_daemon,
         certificates=certificates,
+        incidents=incidents,
     )
     syncs = SyncService(
         queue=queue,
@@ -377,6 +366,8 @@ def assemble(
         lifecycle=lifecycle,
         desired_state=desired_state,
         service=service,
+        incidents=incidents,
+        first_pass_is_over=first_pass_is_over,
         watches=Watches(
             seen=Sightings(
                 queue=queue,

@@ -190,6 +190,7 @@ class World:
                 tasks.start_soon(daemon.loop.run)
                 if first_pass:
                     await daemon.queue.wait_idle()
+                    daemon.first_pass_is_over()
                 yield daemon
                 tasks.cancel_scope.cancel()
         daemon.close()

@@ -230,7 +230,7 @@ class House:
             board=self.board,
             clock=self.clock,
             on_apps_ended=lambda: None,
-            on_rest=self.certificates.follow,
+            on_rest=lambda _: self.certificates.follow(),
         )
         try:
             async with anyio.create_task_group() as tasks:

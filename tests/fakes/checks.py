@@ -179,7 +179,7 @@ class Running:
             board=StatusBoard(),
             clock=world.clock,
             on_apps_ended=lambda: None,
-            on_rest=self.checker.follow,
+            on_rest=lambda _: self.checker.follow(),
         )
 
     async def deploy(self, *deployments: Deployment) -> None:

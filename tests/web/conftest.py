@@ -1,14 +1,17 @@
 """A page in front of a real control socket, behind which a service says what it is told to."""
 
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from supervisor.api import control
+from supervisor.core.status.incidents import incidents
 from supervisor.model.certificate_status import CertificateList
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventQuery
@@ -33,7 +36,9 @@ class FakeService:
         self.looks += 1
         found = tuple(one for one in self.apps if app in ("", one.name))
         self.check(app)
-        return Status(running=True, version="1.2.3", apps=found, **self.more)
+        status = Status(running=True, version="1.2.3", apps=found, **self.more)
+        wrong = incidents(msgspec.to_builtins(status), time.time())
+        return msgspec.structs.replace(status, incidents=tuple(wrong.values()))
 
     async def history(self, app: str) -> History:
         return History(app=app)

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from supervisor.adapters.ledger import schema
-from supervisor.model.events import EVERYTHING, Event, EventKind, EventQuery
+from supervisor.model.events import EVERYTHING, Event, EventKind, EventQuery, code_of
 from supervisor.model.ledger_documents import KINDS, D, Document
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,8 @@ def storable(event: Event, *, now: float) -> Event:
         for field in ("app", "unit", "source", "revision", "step", "subject", "reason", "detail")
         if (value := getattr(event, field))
     }
-    return msgspec.structs.replace(event, time=event.time or now, **texts)
+    code = event.code or code_of(event.kind, event.step, ok=event.ok)
+    return msgspec.structs.replace(event, time=event.time or now, code=code, **texts)
 
 
 def _storable_text(text: str) -> str:
@@ -52,15 +53,17 @@ def insert_event(connection: sqlite3.Connection, event: Event) -> Event:
 
 def read_events(connection: sqlite3.Connection, query: EventQuery = EVERYTHING) -> list[Event]:
     """Entries in ascending order."""
-    app, unit = query.app, query.unit
+    named = {"app": query.app, "unit": query.unit, "code": query.code}
     select = _SELECT
     values: list[int | float | str] = [query.after_id or -1]
-    for clause, value in (("time >= ?", query.since), ("app = ?", app), ("unit = ?", unit)):
+    if query.since:
+        select += " AND time >= ?"
+        values.append(query.since)
+    for column, value in named.items():
         if value:
-            select += f" AND {clause}"
+            # Said twice so that SQLite may use the index, which leaves the empty ones out.
+            select += f" AND {column} = ? AND {column} <> ''"
             values.append(value)
-    # Said so that SQLite may use the indexes, which leave the empty names out.
-    select += " AND app <> ''" * bool(app) + " AND unit <> ''" * bool(unit)
     select += " ORDER BY id DESC LIMIT ?"
     rows = connection.execute(select, [*values, query.limit or -1]).fetchall()
     return [event for row in reversed(rows) if (event := _event(row)) is not None]

@@ -44,6 +44,10 @@ MIGRATIONS = (
         PRIMARY KEY (kind, key, part)
     ) STRICT, WITHOUT ROWID;
     """,
+    """
+    ALTER TABLE events ADD COLUMN code TEXT NOT NULL DEFAULT '';
+    CREATE INDEX events_by_code ON events (code) WHERE code <> '';
+    """,
 )
 
 _WRITER_WAITS_SECONDS = 0.25

@@ -15,6 +15,7 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.images.registry_receiver import RegistryReceiver
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.operator.app_names import AppNames
+from supervisor.controllers.operator.incidents import IncidentLog
 from supervisor.controllers.operator.unfitting import unfitting
 from supervisor.controllers.ports import Systemd
 from supervisor.controllers.sources.webhooks import WebhookController
@@ -87,6 +88,7 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
     clock: Clock
     of_daemon: Callable[[], Status]
     """What does not stand on the board: which daemon it is, what it lacks, and cannot find out."""
+    incidents: IncidentLog
     certificates: CertificateNews = msgspec.field(default_factory=NoNews)
 
     async def look(self, app: str = "") -> Status:
@@ -112,7 +114,7 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
             problems = (*problems, NO_SOURCE)
         problems = (*problems, *unfitting(self.desired_state, self.desired_state.settings))
         apps = (one for one in board.now(units) if not app or one.name == app)
-        return replace(
+        status = replace(
             bare,
             sources=tuple(self._source(board.sources[name]) for name in sorted(board.sources)),
             apps=tuple(self._app(one, certificates) for one in apps),
@@ -122,6 +124,7 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
             registry_webhooks=self.registry_webhooks.status(),
             problems=problems,
         )
+        return self.incidents.within(status)
 
     def _source(self, one: SourceStatus) -> SourceStatus:
         return replace(

@@ -10,16 +10,11 @@ import msgspec
 
 from supervisor.core.images.words import update_in_words
 from supervisor.core.status.in_words import (
-    certificate_in_words,
-    health_in_words,
     need_in_words,
     orders_in_words,
-    own_problems,
     trouble_in_words,
     unknown_in_words,
 )
-
-_BAD = ("refused", "failing", "reverted")
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +28,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """What to do, in words."""
     command: str = ""
     """What to type next."""
+    since: float = 0.0
+    """Of what is wrong, when it was first seen; 0 where that does not matter, or is not known."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,15 +46,15 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 def overview(status: dict[str, Any], now: float) -> Overview:
     """Divide it."""
     apps = status.get("apps", ())
-    troubles = [*_of_podvisor(status), *_of_sources(status)]
+    troubles = [_as_line(one) for one in status.get("incidents", ())]
+    ailing = {line.app for line in troubles}
     waiting: list[Line] = []
     changing: list[Line] = []
     for app in apps:
-        bad = [*_troubles(app, now)]
-        troubles += bad
+        bad = app["name"] in ailing
         moving = [] if bad else [*_changes(app)]
         changing += moving
-        waiting += _waits(app, now, is_changing=bool(moving or bad))
+        waiting += _waits(app, now, is_changing=bad or bool(moving))
     for one in status.get("unknown_images", ()):
         waiting.append(Line(text=unknown_in_words(one, now), command="podvisor images"))
     said = {line.app for line in (*troubles, *waiting, *changing)}
@@ -69,62 +66,14 @@ def overview(status: dict[str, Any], now: float) -> Overview:
     )
 
 
-def _of_podvisor(status: dict[str, Any]) -> Iterator[Line]:
-    for one in own_problems(status):
-        yield _finding(one)
-
-
-def _of_sources(status: dict[str, Any]) -> Iterator[Line]:
-    for source in status.get("sources", ()):
-        name = source["name"]
-        if source.get("error"):
-            text = f"source {name} cannot be read: {source['error']}"
-            yield Line(text=text, hint="what runs goes on running", command="podvisor sync")
-        for one in source.get("findings", ()):
-            if one.get("fatal", True):
-                yield _finding(one)
-
-
-def _troubles(app: dict[str, Any], now: float) -> Iterator[Line]:
-    name = app["name"]
-    if app["state"] in _BAD:
-        lines = [*_findings(app), *_failing_needs(app), *_bad_units(app, now)]
-        yield from lines or [Line(app=name, text=app["state"], command=f"podvisor status {name}")]
-    for one in app.get("certificates", ()):
-        text = f"certificate {one['name']}: {certificate_in_words(one, now)}"
-        hint, at_once = one.get("hint", ""), one.get("at_once", "")
-        yield Line(app=name, text=text, hint=hint, command=at_once)
-
-
-def _findings(app: dict[str, Any]) -> Iterator[Line]:
-    for one in app.get("findings", ()):
-        if one.get("fatal", True):
-            yield _finding({**one, "app": app["name"]})
-
-
-def _finding(one: dict[str, Any]) -> Line:
-    place = f"{one['path']}:{one['line']}" if one.get("line") else one.get("path", "")
-    text = ": ".join(filter(None, (place, one["message"])))
-    return Line(app=one.get("app", ""), text=text, hint=one.get("hint", ""))
-
-
-def _failing_needs(app: dict[str, Any]) -> Iterator[Line]:
-    for one in app.get("waiting", ()):
-        if one.get("failing"):
-            command = f"podvisor retry {app['name']}"
-            yield Line(app=app["name"], text=need_in_words(one), command=command)
-
-
-def _bad_units(app: dict[str, Any], now: float) -> Iterator[Line]:
-    for unit in app.get("units", ()):
-        down = unit.get("wanted") and not (unit.get("up") or unit.get("ended_well"))
-        if not down and unit.get("health") != "unhealthy" and unit["active"] != "failed":
-            continue
-        how = unit.get("result") or unit["active"] or "unknown"
-        parts = (health_in_words(unit, now), trouble_in_words(unit, now))
-        text = ", ".join(filter(None, (f"{unit['name']} is down ({how})" if down else "", *parts)))
-        command = f"podvisor logs {unit['name']} -n 30"
-        yield Line(app=app["name"], text=text or f"{unit['name']}: {how}", command=command)
+def _as_line(one: dict[str, Any]) -> Line:
+    return Line(
+        app=one.get("app", ""),
+        text=one["text"],
+        hint=one.get("hint", ""),
+        command=one.get("command", ""),
+        since=one.get("opened_at", 0.0),
+    )
 
 
 def _changes(app: dict[str, Any]) -> Iterator[Line]:

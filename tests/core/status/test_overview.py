@@ -1,3 +1,6 @@
+import msgspec
+
+from supervisor.core.status.incidents import incidents
 from supervisor.core.status.overview import Line, overview
 
 NOW = 1_000_000.0
@@ -19,7 +22,9 @@ def test_a_certificate_and_an_update_in_the_words_of_the_command_line() -> None:
         "why": "it is too new (cooldown)",
         "early": True,
     }
-    seen = overview({"apps": [{**APP, "certificates": [certificate], "updates": [update]}]}, NOW)
+    status = {"apps": [{**APP, "certificates": [certificate], "updates": [update]}]}
+    wrong = [msgspec.to_builtins(one) for one in incidents(status, NOW).values()]
+    seen = overview({**status, "incidents": wrong}, NOW)
     assert seen.troubles == (
         Line(
             app="web",

@@ -1,0 +1,92 @@
+"""Incidents: notices what becomes wrong and what is over, and remembers since when."""
+
+import operator
+from collections.abc import Callable, Collection, Iterable, Sequence
+
+import msgspec
+from msgspec.structs import replace
+
+from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.isolate import failure_of
+from supervisor.controllers.keys import Kind, parse
+from supervisor.controllers.ports import Ledger
+from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.core.status.incidents import BAD, incidents
+from supervisor.kit.clock import Clock
+from supervisor.model.incident import Incident
+from supervisor.model.status import Status
+
+_ANYWAY = (Kind.CERTIFICATE, Kind.ALL_APPS, Kind.WEBHOOKS, Kind.RESYNC)
+"""After these there may be others without a sign that is cheap to see."""
+
+Listener = Callable[[Sequence[Incident], Sequence[Incident]], None]
+"""Hears which incidents were opened, and which are over."""
+
+
+class IncidentLog(msgspec.Struct, kw_only=True):
+    """One for the daemon. What is wrong stands in its status; this adds the memory."""
+
+    board: StatusBoard
+    desired_state: DesiredState
+    ledger: Ledger
+    clock: Clock
+    _listeners: list[Listener] = []
+    _signs: list[object] = []
+    """What `follow` saw last; held, so that nothing else gets the same identity."""
+
+    def subscribe(self, listener: Listener) -> None:
+        """Hear of what is opened or over from now on."""
+        self._listeners.append(listener)
+
+    def within(self, status: Status) -> Status:
+        """Return the status with what is wrong in it, each since when."""
+        now = self.clock.now()
+        known = self.ledger.all(Incident)
+        found = incidents(msgspec.to_builtins(status), now)
+        return replace(status, incidents=tuple(_since(one, known, now) for one in found.values()))
+
+    def follow(self, status: Callable[[], Status], *, after: Collection[str]) -> None:
+        """Open and close incidents after a pass over these keys, where there is a sign of any.
+
+        `status` is how everything stands, with incidents; it is dear, and asked for with a sign
+        alone. Before the first pass is through nothing is said to be over.
+        """
+        signs = [*self._signs_now()]
+        is_same = len(signs) == len(self._signs) and all(map(operator.is_, signs, self._signs))
+        if is_same and not any(parse(key)[0] in _ANYWAY for key in after):
+            return
+        self._signs = signs
+        try:
+            self._compare(status())
+        except Exception as error:  # noqa: BLE001  # the pass has ended all the same
+            failure_of(error, doing="looking for incidents")
+            self._signs = []
+
+    def _compare(self, status: Status) -> None:
+        known = self.ledger.all(Incident)
+        found = {one.key: one for one in status.incidents}
+        opened = [one for key, one in found.items() if key not in known]
+        over = [one for key, one in known.items() if key not in found and self.board.has_looked]
+        with self.ledger.together():
+            for key, one in found.items():
+                if one != known.get(key):
+                    self.ledger.put(one, key)
+            for one in over:
+                self.ledger.drop(Incident, one.key)
+        if opened or over:
+            for listener in self._listeners:
+                listener(opened, over)
+
+    def _signs_now(self) -> Iterable[object]:
+        board = self.board
+        yield from (one for one in board.apps.values() if one.state in BAD)
+        yield from (one.error for one in board.sources.values() if one.error)
+        yield from board.problems.values()
+        yield from (found for found in self.desired_state.source_findings.values() if found)
+        yield self.ledger.problem() or None
+        yield board.has_looked
+
+
+def _since(one: Incident, known: dict[str, Incident], now: float) -> Incident:
+    before = known.get(one.key)
+    return replace(one, opened_at=before.opened_at if before else now)

@@ -1,0 +1,76 @@
+"""Who reconciles each kind of key: the registry of the loop."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+
+from supervisor.controllers.apps.images import ImageController
+from supervisor.controllers.apps.look_schedule import LookSchedule
+from supervisor.controllers.apps.reconciler import AppReconciler
+from supervisor.controllers.images.checker import ImageChecker
+from supervisor.controllers.images.keep import ImageKeeper
+from supervisor.controllers.keys import Kind
+from supervisor.controllers.reconcilers import Reconciler, Registry
+from supervisor.controllers.resync import Resync
+from supervisor.controllers.sources.commit_status import CommitStatusController
+from supervisor.controllers.sources.poller import SourcePoller
+from supervisor.controllers.sources.source import SourceController
+from supervisor.controllers.sources.webhooks import WebhookController
+from supervisor.kit import backoff
+from supervisor.wiring.certificates import Certificates
+from supervisor.wiring.git import WriteBack
+
+
+def reconcilers(
+    *,
+    poller: SourcePoller,
+    images: ImageController,
+    checker: ImageChecker,
+    certificates: Certificates,
+    statuses: CommitStatusController,
+    writeback: WriteBack,
+    webhooks: WebhookController,
+    apps: AppReconciler,
+    keeper: ImageKeeper,
+    sources: SourceController,
+    schedule: LookSchedule,
+    resync: Resync,
+    watchdog: Callable[[str], Awaitable[None]],
+) -> Registry:
+    """Name them."""
+    pauses = backoff.FETCH_SECONDS
+    outward = partial(Reconciler, backoff=pauses, stalled_retry=pauses[-1], over_network=True)
+    return {
+        Kind.SOURCE: Reconciler(
+            reconcile=poller.reconcile,
+            backoff=backoff.FETCH_SECONDS,
+            over_network=True,
+            shows_failures=True,
+        ),
+        Kind.IMAGE: Reconciler(
+            reconcile=images.reconcile,
+            backoff=backoff.PULL_SECONDS,
+            stalled_retry=backoff.PULL_SECONDS[-1],
+            over_network=True,
+            shows_failures=True,
+        ),
+        Kind.IMAGE_CHECK: Reconciler(
+            reconcile=checker.reconcile,
+            backoff=backoff.CHECK_SECONDS,
+            over_network=True,
+            shows_failures=True,
+        ),
+        Kind.CERTIFICATE: Reconciler(
+            reconcile=certificates.reconcile, stalled_retry=backoff.PASS_SECONDS[-1]
+        ),
+        Kind.COMMIT_STATUS: outward(reconcile=statuses.reconcile),
+        **writeback.reconcilers(outward),
+        Kind.WEBHOOKS: Reconciler(reconcile=webhooks.reconcile, over_network=True),
+        Kind.ALL_APPS: Reconciler(reconcile=apps.name_all),
+        Kind.CHANGED_APPS: Reconciler(reconcile=apps.name_changed),
+        Kind.KEPT_IMAGES: Reconciler(reconcile=keeper.reconcile),
+        Kind.GC_ROOTS: Reconciler(reconcile=sources.protect),
+        Kind.HEALTH: Reconciler(reconcile=schedule.look),
+        Kind.PROBES: Reconciler(reconcile=schedule.probe),
+        Kind.RESYNC: Reconciler(reconcile=resync.reconcile),
+        Kind.WATCHDOG: Reconciler(reconcile=watchdog),
+    }
