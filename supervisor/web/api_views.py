@@ -1,0 +1,82 @@
+"""What programs ask: the API's questions and metrics, and the page's script for what is new."""
+
+import json
+from contextlib import aclosing
+
+from aiohttp import web
+
+from supervisor import __version__
+from supervisor.api.openapi import document
+from supervisor.web import problems
+from supervisor.web.daemon_client import Absent, DaemonClient, Refused
+
+
+class ApiViews:
+    """What answers each route."""
+
+    def __init__(self, daemon: DaemonClient) -> None:
+        self._daemon = daemon
+
+    async def live(self, request: web.Request) -> web.StreamResponse:
+        """Say the number of each event as it comes, after the last one that the page knows."""
+        after = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
+        if not after.isascii() or not after.isdecimal():
+            raise web.HTTPBadRequest(text="after: a number")
+        response = web.StreamResponse(
+            headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+        )
+        await response.prepare(request)
+        entries = self._daemon.lines("/v1/events", {"after_id": after, "follow": "true"})
+        try:
+            async with aclosing(entries):
+                async for entry in entries:
+                    await response.write(f"id: {entry['id']}\ndata: {entry['id']}\n\n".encode())
+        except (Absent, Refused, ConnectionError):
+            pass  # the browser asks again, after a while
+        return response
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        from supervisor.api.metrics import (  # noqa: PLC0415  # seldom asked for
+            QUESTIONS,
+            Answers,
+            exposition,
+        )
+
+        try:
+            answers = Answers.read({path: await self._daemon.ask(path) for path in QUESTIONS})
+        except Absent:
+            answers = None
+        kind = "text/plain; version=0.0.4; charset=utf-8"
+        return web.Response(body=exposition(answers), headers={"Content-Type": kind})
+
+    async def question(self, request: web.Request) -> web.Response:
+        """Hand a question on to the daemon, and its answer back."""
+        try:
+            body = await self._daemon.ask(request.path, request.query)
+        except Absent:
+            return problems.answer(problems.ABSENT)
+        except Refused as refused:
+            return problems.answer(refused.problem)
+        return web.Response(body=body, content_type="application/json")
+
+    async def entries(self, request: web.Request) -> web.StreamResponse:
+        """Hand on entries of the event log, as they come."""
+        entries = self._daemon.lines("/v1/events", dict(request.query))
+        response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+        try:
+            async with aclosing(entries):
+                async for entry in entries:
+                    if not response.prepared:
+                        await response.prepare(request)
+                    await response.write(json.dumps(entry).encode() + b"\n")
+        except Absent:
+            if not response.prepared:
+                return problems.answer(problems.ABSENT)
+        except Refused as refused:
+            return problems.answer(refused.problem)
+        if not response.prepared:
+            await response.prepare(request)
+        return response
+
+    async def openapi(self, _: web.Request) -> web.Response:
+        return web.json_response(document(__version__))
