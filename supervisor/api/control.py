@@ -18,12 +18,13 @@ import msgspec
 from anyio.abc import TaskStatus
 
 from supervisor.api.endpoints import ENDPOINTS, Answer, Endpoint
+from supervisor.api.paging import one_more, page
 from supervisor.controllers.operator.event_log import Tell
 from supervisor.controllers.operator.service import ControlService
 from supervisor.kit.http import server
 from supervisor.kit.http.server import Gone, Request
 from supervisor.model.errors import Failure, Stalled
-from supervisor.model.events import Event
+from supervisor.model.events import Event, EventQuery
 from supervisor.model.status import AppStatus
 from supervisor.model.wire import NoRequest, Problem
 
@@ -65,7 +66,8 @@ _TELLERS: Mapping[str, Callable[[ControlService, Any, Tell], Awaitable[msgspec.S
     "/v1/certificates/revoke": lambda it, wish, tell: it.revoke(wish, tell),
     "/v1/certificates/import": lambda it, _, tell: it.take_imported(tell),
 }
-_STREAMS: Mapping[str, Callable[[ControlService, Any], AsyncGenerator[msgspec.Struct]]] = {
+_Stream = Callable[[ControlService, EventQuery], AsyncGenerator[Event]]
+_STREAMS: Mapping[str, _Stream] = {
     "/v1/events": lambda it, wish: it.events(wish),
 }
 _ENDPOINTS: Mapping[tuple[str, str], Endpoint] = {(one.method, one.path): one for one in ENDPOINTS}
@@ -130,7 +132,8 @@ class _Answers(msgspec.Struct, frozen=True):
             detail = f"there is no {request.method} {request.path}"
             await _refuse(request, 405 if known else 404, detail)
             return
-        wish, path = await _wish(request, endpoint.request), endpoint.path
+        wish: Any = await _wish(request, endpoint.request)
+        path = endpoint.path
         match endpoint.answer:
             case Answer.WHOLE:
                 with request.while_connected() if endpoint.is_awaited else nullcontext():
@@ -140,12 +143,22 @@ class _Answers(msgspec.Struct, frozen=True):
                 reply = await _TELLERS[path](self.service, wish, _teller(request))
                 await _write(request, {"reply": reply})
             case Answer.STREAM:
-                entries = _STREAMS[path](self.service, wish)
-                await request.begin(content_type=_LINES)
-                with request.while_connected():
-                    async with aclosing(entries):
-                        async for entry in entries:
-                            await _write(request, entry)
+                await self._stream(request, _STREAMS[path], wish)
+
+    async def _stream(self, request: Request, read: _Stream, wish: EventQuery) -> None:
+        """Answer with a page, or with all that there are, and those to come."""
+        if wish.limit and not wish.follow:
+            found = [entry async for entry in read(self.service, one_more(wish))]
+            entries, link = page(wish, found)
+            await request.begin(content_type=_LINES, link=link)
+            for entry in entries:
+                await _write(request, entry)
+            return
+        async with aclosing(read(self.service, wish)) as all_of_them:
+            await request.begin(content_type=_LINES)
+            with request.while_connected():
+                async for entry in all_of_them:
+                    await _write(request, entry)
 
 
 def _teller(request: Request) -> Tell:

@@ -6,7 +6,7 @@ from typing import TypedDict
 
 import msgspec
 
-from supervisor.model.wire import Moment, Name, Number
+from supervisor.model.wire import Moment, Name, Number, PageSize
 
 
 class EventKind(enum.StrEnum):
@@ -117,26 +117,43 @@ class EventFields(TypedDict, total=False):
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Query of `GET /v1/events`: which entries, in ascending order."""
 
-    after_id: Number = 0
+    after_id: Number | None = None
     """Only those after this one."""
+    before_id: Number | None = None
+    """Only those before this one."""
     since: Moment = 0.0
     """Only those since this moment, in seconds since 1970."""
+    until: Moment | None = None
+    """Only those before this moment, in seconds since 1970."""
     app: Name = ""
     unit: Name = ""
     code: Name = ""
-    limit: Number = 0
-    """The newest so many; 0 is all."""
+    failed: bool = False
+    """Only those of something that failed, or that are bad news otherwise."""
+    limit: PageSize = 0
+    """So many at most: the first ones after `after_id`, or else the newest; 0 is all."""
     follow: bool = False
-    """And those to come."""
+    """And those to come; of those that there are, `limit` keeps the newest."""
 
     def __post_init__(self) -> None:
-        if not isfinite(self.since):
-            raise ValueError("`since` is no moment")
+        if not (isfinite(self.since) and isfinite(self.until or 0.0)):
+            raise ValueError("`since` or `until` is no moment")
+
+    @property
+    def goes_forward(self) -> bool:
+        """Whether `limit` keeps the oldest that fit, rather than the newest."""
+        return self.after_id is not None and not self.follow
 
     def fits(self, event: Event) -> bool:
-        """Whether an entry is about the app and the unit that are asked for, and of the code."""
+        """Whether an entry is one of those that are asked for, but for `after_id` and `limit`."""
         asked = (self.app, event.app), (self.unit, event.unit), (self.code, event.code)
-        return all(wish in ("", has) for wish, has in asked)
+        return (
+            all(wish in ("", has) for wish, has in asked)
+            and event.time >= self.since
+            and (self.until is None or event.time < self.until)
+            and (self.before_id is None or event.id < self.before_id)
+            and not (self.failed and event.ok)
+        )
 
 
 EVERYTHING = EventQuery()

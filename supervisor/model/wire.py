@@ -23,6 +23,9 @@ Moment = Annotated[float, msgspec.Meta(ge=0, le=1e12)]
 Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
 """One that SQLite can hold."""
 
+PageSize = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
+"""Entries of a list; 0 where nobody counts."""
+
 
 class NoRequest(msgspec.Struct, frozen=True):
     """Where nothing is said; whatever is said goes unread."""

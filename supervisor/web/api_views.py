@@ -1,14 +1,20 @@
 """What programs ask: the API's questions and metrics, and the page's script for what is new."""
 
-import json
+from collections.abc import Mapping
 from contextlib import aclosing
 
+import msgspec
 from aiohttp import web
 
 from supervisor import __version__
 from supervisor.api.openapi import document
+from supervisor.model.events import EventQuery
 from supervisor.web import problems
 from supervisor.web.daemon_client import Absent, DaemonClient, Refused
+
+_PAGE = 100
+_LARGEST_PAGE = 1_000
+"""Entries of the event log in one answer."""
 
 
 class ApiViews:
@@ -60,23 +66,33 @@ class ApiViews:
         return web.Response(body=body, content_type="application/json")
 
     async def entries(self, request: web.Request) -> web.StreamResponse:
-        """Hand on entries of the event log, as they come."""
-        entries = self._daemon.lines("/v1/events", dict(request.query))
+        """Hand on entries of the event log, as they come: not all of them, unless asked for."""
         response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         try:
-            async with aclosing(entries):
-                async for entry in entries:
-                    if not response.prepared:
-                        await response.prepare(request)
-                    await response.write(json.dumps(entry).encode() + b"\n")
+            async with self._daemon.answer("/v1/events", _bounded(request.query)) as answer:
+                if link := answer.headers.get("Link"):
+                    response.headers["Link"] = link
+                await response.prepare(request)
+                async for part in answer.content.iter_any():
+                    await response.write(part)
         except Absent:
             if not response.prepared:
                 return problems.answer(problems.ABSENT)
         except Refused as refused:
             return problems.answer(refused.problem)
-        if not response.prepared:
-            await response.prepare(request)
         return response
 
     async def openapi(self, _: web.Request) -> web.Response:
         return web.json_response(document(__version__))
+
+
+def _bounded(query: Mapping[str, str]) -> dict[str, str]:
+    """Have a page asked for where no number is said, or a large one; not of those to come."""
+    said = {name: value for name, value in query.items() if value}
+    try:
+        wish = msgspec.convert(said, EventQuery, strict=False)
+    except msgspec.ValidationError:
+        return said  # the daemon says what is wrong with it
+    if wish.limit or not wish.follow or wish.after_id is None:
+        said["limit"] = str(min(wish.limit or _PAGE, _LARGEST_PAGE))
+    return said

@@ -1,8 +1,8 @@
 """Asks the daemon, over the socket that answers questions and takes no orders."""
 
 import json
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,16 +55,24 @@ class DaemonClient:
         """Return the answer as plain values. Raises Absent or Refused."""
         return json.loads(await self.ask(path, query))
 
-    async def lines(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[Any]:
-        """Yield each line of an answer as it comes. Raises Absent or Refused."""
+    @asynccontextmanager
+    async def answer(
+        self, path: str, query: Mapping[str, str]
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Give an answer that is to be handed on as it comes. Raises Absent or Refused."""
         try:
             async with self._get(path, query, aiohttp.ClientTimeout()) as response:
                 if response.status != 200:  # noqa: PLR2004
                     raise Refused(await response.read())
-                async for line in response.content:
-                    yield json.loads(line)
-        except (aiohttp.ClientError, OSError) as error:
+                yield response
+        except aiohttp.ClientError as error:
             raise Absent from error
+
+    async def lines(self, path: str, query: Mapping[str, str]) -> AsyncGenerator[Any]:
+        """Yield each line of an answer as it comes. Raises Absent or Refused."""
+        async with self.answer(path, query) as response:
+            async for line in response.content:
+                yield json.loads(line)
 
     def _get(
         self, path: str, query: Mapping[str, str] | None, timeout: aiohttp.ClientTimeout

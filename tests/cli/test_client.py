@@ -174,7 +174,7 @@ def test_speaks_with_the_real_control_socket(service: FakeService) -> None:
         "a b&c/é",
         ("web", True),
         SyncRequest(apps=("web",)),
-        EventQuery(since=1.5, limit=5),
+        EventQuery(since=1.5, limit=6),  # one more tells whether there is a next page
     ]
 
 

@@ -443,6 +443,10 @@ class TestEvents:
         assert daemon.asked[0].target == (
             "/v1/events?since=1769860800.0&app=a%20b&unit=web.service&follow=1"
         )
+        podvisor("events", "--failed", "--until", "2026-01-31T12:00+00:00", "--code", "error")
+        assert daemon.asked[1].target == (
+            "/v1/events?until=1769860800.0&code=error&failed=1&limit=50"
+        )
 
     def test_refuses_a_moment_that_is_none(self, podvisor: Podvisor) -> None:
         said = podvisor("events", "--since", "soon")
@@ -463,6 +467,9 @@ class TestEvents:
         assert podvisor("events", "web", "--json").out.count("\n") == 1
         assert podvisor("events", "--since", "1h").out == ""
         assert podvisor("events", "web", "--since", "1h").code == 0
+        assert podvisor("events", "--until", "1h", "--json").out.count("\n") == 2
+        assert podvisor("events", "--failed", "--json").out == ""
+        assert podvisor("events", "--code", "applied", "--json").out.count("\n") == 1
         said = podvisor("events", "wbe")
         assert (said.code, said.out) == (1, "")
         assert "no app named “wbe”" in said.err

@@ -88,7 +88,7 @@ class Asked:
         assert not self.status
         self.status, self.written = status, content
 
-    async def begin(self, *, content_type):
+    async def begin(self, *, content_type, link=""):
         self.status = 200
 
     async def write(self, content):

@@ -55,10 +55,11 @@ class FakeService:
         return self._events(query)
 
     async def _events(self, query: EventQuery) -> AsyncGenerator[Event]:
-        last = query.after_id
+        last = query.after_id or 0
         while True:
             found = [one for one in self.logged if one.id > last and query.fits(one)]
-            for one in found[-query.limit :]:
+            limit = query.limit or len(found)
+            for one in found[:limit] if query.goes_forward else found[-limit:]:
                 last = one.id
                 yield one
             if not query.follow:

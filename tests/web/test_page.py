@@ -114,6 +114,50 @@ async def test_the_api_answers_as_the_daemon_does(page: Any, service: FakeServic
 
 
 @pytest.mark.usefixtures("daemon")
+class TestPagesOfEvents:
+    async def test_one_leads_to_the_next_until_all_are_told(
+        self, page: Any, service: FakeService
+    ) -> None:
+        service.logged = [event(number) for number in range(1, 251)]
+        seen: list[list[int]] = []
+        where = "/v1/events"
+        while where:
+            answer = await page.get(where)
+            lines = (await answer.text()).splitlines()
+            seen.append([json.loads(line)["id"] for line in lines])
+            where = answer.links["next"]["url"].path_qs if answer.links else ""
+        assert seen == [[*range(151, 251)], [*range(51, 151)], [*range(1, 51)]]
+
+    async def test_on_from_an_entry(self, page: Any, service: FakeService) -> None:
+        service.logged = [event(number, app="a b") for number in range(1, 6)]
+        service.apps = (app("a b"),)
+        answer = await page.get("/v1/events?app=a+b&after_id=1&limit=2&failed=false")
+        assert [json.loads(line)["id"] for line in (await answer.text()).splitlines()] == [2, 3]
+        assert answer.headers["Link"] == '<?after_id=3&app=a+b&limit=2>; rel="next"'
+        answer = await page.get("/v1/events?app=a+b&after_id=3&limit=2")
+        assert "Link" not in answer.headers
+
+    async def test_none_is_longer_than_its_limit(self, page: Any, service: FakeService) -> None:
+        service.logged = [event(number) for number in range(1, 1_502)]
+        for asked in ("5000", "1000000"):
+            lines = (await text_of(page, f"/v1/events?limit={asked}")).splitlines()
+            assert len(lines) == 1_000
+
+    async def test_those_that_failed(self, page: Any, service: FakeService) -> None:
+        service.logged = [event(1), event(2, ok=False), event(3)]
+        (line,) = (await text_of(page, "/v1/events?failed=true")).splitlines()
+        assert json.loads(line)["id"] == 2
+
+    @pytest.mark.parametrize(
+        "wrong", ["limit=-1", "limit=x", "limit=1000001", "until=nan", "before_id=a", "failed=2"]
+    )
+    async def test_what_cannot_be_read(self, page: Any, wrong: str) -> None:
+        answer = await page.get(f"/v1/events?{wrong}")
+        assert answer.status == 400
+        assert answer.content_type == "application/problem+json"
+
+
+@pytest.mark.usefixtures("daemon")
 async def test_what_is_wrong_with_a_question_is_told_as_the_api_does(page: Any) -> None:
     asked = [await page.get("/v1/none"), await page.get("/v1/sync"), await page.post("/v1/status")]
     asked.append(await page.get("/v1/history"))

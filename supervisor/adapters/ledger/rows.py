@@ -19,7 +19,7 @@ _INSERT = (
     f"INSERT INTO events ({', '.join(_COLUMNS[1:])}) "  # noqa: S608 - our own names
     f"VALUES ({', '.join('?' * (len(_COLUMNS) - 1))})"
 )
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM events WHERE id > ?"  # noqa: S608
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM events"  # noqa: S608
 _KINDS = {str(kind): kind for kind in EventKind}
 
 _LONGEST_TEXT = 8_000
@@ -53,20 +53,29 @@ def insert_event(connection: sqlite3.Connection, event: Event) -> Event:
 
 def read_events(connection: sqlite3.Connection, query: EventQuery = EVERYTHING) -> list[Event]:
     """Entries in ascending order."""
-    named = {"app": query.app, "unit": query.unit, "code": query.code}
-    select = _SELECT
-    values: list[int | float | str] = [query.after_id or -1]
+    wishes: list[tuple[str, int | float | str]] = []
+    if query.after_id is not None:
+        wishes.append(("id > ?", query.after_id))
+    if query.before_id is not None:
+        wishes.append(("id < ?", query.before_id))
     if query.since:
-        select += " AND time >= ?"
-        values.append(query.since)
-    for column, value in named.items():
+        wishes.append(("time >= ?", query.since))
+    if query.until is not None:
+        wishes.append(("time < ?", query.until))
+    if query.failed:
+        wishes.append(("ok = ?", 0))
+    for name, value in (("app", query.app), ("unit", query.unit), ("code", query.code)):
         if value:
             # Said twice so that SQLite may use the index, which leaves the empty ones out.
-            select += f" AND {column} = ? AND {column} <> ''"
-            values.append(value)
-    select += " ORDER BY id DESC LIMIT ?"
-    rows = connection.execute(select, [*values, query.limit or -1]).fetchall()
-    return [event for row in reversed(rows) if (event := _event(row)) is not None]
+            wishes.append((f"{name} = ? AND {name} <> ''", value))
+    where = " AND ".join(wish for wish, _ in wishes) or "TRUE"
+    order = "ASC" if query.goes_forward else "DESC"
+    select = f"{_SELECT} WHERE {where} ORDER BY id {order} LIMIT ?"
+    values = [*(value for _, value in wishes), query.limit or -1]
+    rows = connection.execute(select, values).fetchall()
+    if not query.goes_forward:
+        rows.reverse()
+    return [event for row in rows if (event := _event(row)) is not None]
 
 
 def _event(row: tuple[Any, ...]) -> Event | None:

@@ -22,17 +22,28 @@ _USUAL_LIMIT = 50
 @click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now on.")
 @click.option("--since", type=moment, metavar="WHEN", help="As 2h or 7d ago, or an ISO date.")
 @click.argument("app", default="", metavar="[APP]")
+@click.option("--until", type=moment, metavar="WHEN", help="And before then.")
+@click.option("--failed", is_flag=True, help="Only what failed, or is bad news.")
+@click.option("--code", default="", metavar="CODE", help="Only of this code, as step-pull-failed.")
 @click.option("--unit", default="", metavar="NAME", help="Only of this unit (.service is added).")
 @click.option(
     "-n",
     "--limit",
     metavar="N",
-    type=click.IntRange(min=0),
+    type=click.IntRange(0, 1_000_000),
     help=f"The newest so many; 0 is all.  [default: {_USUAL_LIMIT}, or all with --since]",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line (Event).")
 def command(  # noqa: PLR0917 - click names them
-    app: str, follow: bool, since: float | None, unit: str, limit: int | None, as_json: bool
+    app: str,
+    follow: bool,
+    since: float | None,
+    until: float | None,
+    failed: bool,
+    code: str,
+    unit: str,
+    limit: int | None,
+    as_json: bool,
 ) -> int:
     """Show the event log (of one app, if it is named), oldest first; also of one that has left.
 
@@ -42,7 +53,15 @@ def command(  # noqa: PLR0917 - click names them
         limit = 0 if since else _USUAL_LIMIT
     if unit and "." not in unit:
         unit = f"{unit}.service"
-    query: dict[str, Any] = {"since": since or 0.0, "app": app, "unit": unit, "limit": limit}
+    query: dict[str, Any] = {
+        "since": since or 0.0,
+        "until": until,
+        "app": app,
+        "unit": unit,
+        "code": code,
+        "failed": int(failed),
+        "limit": limit,
+    }
     try:
         entries = stream("/v1/events", query={**query, "follow": int(follow)})
         some = _write_all(entries, as_json=as_json)

@@ -42,7 +42,7 @@ class EventLog(msgspec.Struct, frozen=True, kw_only=True):
     async def _events(self, query: EventQuery) -> AsyncGenerator[Event]:
         send, receive = anyio.create_memory_object_stream[Event](_BACKLOG)
         stop = self.ledger.subscribe(_into(send)) if query.follow else None
-        last = query.after_id
+        last = query.after_id or 0
         try:
             for event in self.ledger.events(query):
                 last = event.id

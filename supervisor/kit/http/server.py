@@ -109,9 +109,10 @@ class Request:
         body = b"" if self.method == "HEAD" else content
         await self._send(head, h11.Data(data=body), h11.EndOfMessage())
 
-    async def begin(self, *, content_type: str) -> None:
-        """Answer well, with a body that is to come. Raises Gone."""
-        await self._send(_head(_OK, ("Content-Type", content_type)))
+    async def begin(self, *, content_type: str, link: str = "") -> None:
+        """Answer well, with a body that is to come, and a `Link` (RFC 8288). Raises Gone."""
+        links = [("Link", link)] if link else []
+        await self._send(_head(_OK, ("Content-Type", content_type), *links))
 
     async def write(self, content: bytes) -> None:
         """Go on with the body. Raises Gone."""

@@ -124,6 +124,53 @@ def test_keeps_the_event_log(opened: Open) -> None:
         assert reader.events(EventQuery(limit=2)) == written[1:]
         assert reader.events(EventQuery(app="web", limit=1)) == [written[2]]
         assert reader.events(EventQuery(app="other")) == []
+        assert reader.events(EventQuery(code="step-start-failed")) == [written[1]]
+
+
+def test_reads_the_event_log_by_pages_and_spans(opened: Open) -> None:
+    ledger = opened()
+    written = [ledger.append(step(moment, ok=moment != 3)) for moment in range(1, 6)]
+    for reader in (ledger, opened()):
+        assert reader.events(EventQuery(before_id=3)) == written[:2]
+        assert reader.events(EventQuery(before_id=5, limit=2)) == written[2:4]
+        assert reader.events(EventQuery(after_id=0, limit=2)) == written[:2]
+        assert reader.events(EventQuery(after_id=2, limit=2)) == written[2:4]
+        assert reader.events(EventQuery(after_id=0, limit=2, follow=True)) == written[3:]
+        assert reader.events(EventQuery(after_id=1, before_id=4)) == written[1:3]
+        assert reader.events(EventQuery(since=NOW + 2, until=NOW + 4)) == written[1:3]
+        assert reader.events(EventQuery(until=0.0)) == []
+        assert reader.events(EventQuery(failed=True)) == [written[2]]
+
+
+def test_pages_of_a_long_event_log_are_read_fast(opened: Open) -> None:
+    ledger = opened()
+    ledger.append(step(1, app="rare", ok=False))
+    rows = (
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) "
+        "INSERT INTO events (time, kind, ok, app, unit, source, revision, step, subject, reason, "
+        "detail, code) SELECT time + i, kind, 1, 'web', unit, source, revision, step, subject, "
+        "reason, detail, 'step-start' FROM events, n"
+    )
+    ledger._connection.execute(rows)
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    for query in (
+        EventQuery(limit=100),
+        EventQuery(before_id=50_000, limit=100),
+        EventQuery(after_id=50_000, limit=100),
+        EventQuery(app="rare", limit=100),
+        EventQuery(code="step-start-failed", limit=100),
+    ):
+        steps = 0
+        ledger._connection.set_progress_handler(count, 100)
+        assert ledger.events(query)
+        ledger._connection.set_progress_handler(None, 0)
+        assert steps < 100, query
 
 
 def test_tells_listeners_until_they_have_enough(opened: Open) -> None:
