@@ -143,6 +143,9 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     error: str = ""
     error_since: float = 0.0
     findings: tuple[Finding, ...] = ()
+    commit_page: str = ""
+    """Address at which the Git host shows a commit to people, with `{revision}` for its id; left
+    out where nobody knows."""
     webhook: SourceWebhook | None = None
     """Left out where nobody is to tell of pushes."""
     proposal: ProposalStatus | None = None

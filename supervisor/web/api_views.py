@@ -15,6 +15,8 @@ from supervisor.web.daemon_client import Absent, DaemonClient, Refused
 _PAGE = 100
 _LARGEST_PAGE = 1_000
 """Entries of the event log in one answer."""
+_HELLO = f"retry: 5000\nevent: version\ndata: {__version__}\n\n".encode()
+"""Has a browser that loses the daemon wait a little, and one with another version load it anew."""
 
 
 class ApiViews:
@@ -24,7 +26,10 @@ class ApiViews:
         self._daemon = daemon
 
     async def live(self, request: web.Request) -> web.StreamResponse:
-        """Say the number of each event as it comes, after the last one that the page knows."""
+        """Say the number of each event as it comes, after the last one that the page knows.
+
+        To one that knows of none, only the newest of those that there are.
+        """
         after = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
         if not after.isascii() or not after.isdecimal():
             raise web.HTTPBadRequest(text="after: a number")
@@ -32,8 +37,11 @@ class ApiViews:
             headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         )
         await response.prepare(request)
-        entries = self._daemon.lines("/v1/events", {"after_id": after, "follow": "true"})
+        query = {"follow": "true"} | ({"after_id": after} if int(after) else {"limit": "1"})
+        entries = self._daemon.lines("/v1/events", query)
         try:
+            await self._daemon.ask("/v1/events", {"limit": "1"})
+            await response.write(_HELLO)
             async with aclosing(entries):
                 async for entry in entries:
                     await response.write(f"id: {entry['id']}\ndata: {entry['id']}\n\n".encode())

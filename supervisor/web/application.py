@@ -3,9 +3,9 @@
 | request | answer |
 | --- | --- |
 | `GET /` | how everything stands |
-| `GET /apps/NAME` | an app: its units, releases, images, certificates, events |
+| `GET /apps/NAME` | an app: its units, releases, images, certificates, secrets, events |
 | `GET /events` | the event log |
-| `GET /live` | server-sent events: that something happened, by the event's number |
+| `GET /live` | server-sent events: that something happened, by the event's number; the version |
 | `GET /metrics` | for Prometheus |
 | `GET /v1/…` | the questions of the API, as the daemon answers them |
 | `GET /openapi.json` | the API's document |

@@ -1,18 +1,37 @@
 """The pages: what people see of how everything stands."""
 
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import aclosing
+from functools import wraps
 from importlib.resources import files
 from typing import Any
 
 from aiohttp import web
 
 from supervisor.web.daemon_client import Absent, DaemonClient, Refused
+from supervisor.web.event_page import EventPage
 from supervisor.web.pages import Pages
 
 _STATIC = {"style.css": "text/css", "live.js": "text/javascript"}
 _YEAR_SECONDS = 365 * 86_400
-_EVENTS_SHOWN = 100
 _EVENTS_OF_APP = 30
+_View = Callable[["PageViews", web.Request], Awaitable[web.Response]]
+
+
+def _told(view: _View) -> _View:
+    """Show, too, that the daemon is not there, or why it has no answer."""
+
+    @wraps(view)
+    async def told(self: "PageViews", request: web.Request) -> web.Response:
+        try:
+            return await view(self, request)
+        except Absent:
+            return self.page("absent.html", status=503)
+        except Refused as refused:
+            problem = refused.problem
+            return self.page("refused.html", status=problem.status, problem=problem)
+
+    return told
 
 
 class PageViews:
@@ -25,51 +44,42 @@ class PageViews:
             name: files("supervisor.web").joinpath("static", name).read_bytes() for name in _STATIC
         }
 
+    @_told
     async def index(self, _: web.Request) -> web.Response:
-        try:
-            status = await self._daemon.json("/v1/status")
-            last = [one async for one in self._entries(limit=1)]
-        except Absent:
-            return self._page("absent.html", status=503)
-        return self._page("index.html", status_now=status, last=last[0]["id"] if last else 0)
+        last = await self._last()
+        status = await self._daemon.json("/v1/status")
+        images: dict[str, list[Any]] = {}
+        for one in (await self._daemon.json("/v1/images")).get("images", ()):
+            images.setdefault(one["app"], []).append(one)
+        return self.page("index.html", status_now=status, images=images, last=last)
 
+    @_told
     async def app(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
-        query = {"app": name}
-        try:
-            status = await self._daemon.json("/v1/status", query)
-            history = await self._daemon.json("/v1/history", query)
-            images = await self._daemon.json("/v1/images", query)
-            certificates = await self._daemon.json("/v1/certificates")
-            events = [one async for one in self._entries(app=name, limit=_EVENTS_OF_APP)]
-            last = [one async for one in self._entries(limit=1)]
-        except Absent:
-            return self._page("absent.html", status=503)
-        except Refused as refused:
-            return self._page("refused.html", status=404, problem=refused.problem)
-        return self._page(
+        query, last = {"app": name}, await self._last()
+        status = await self._daemon.json("/v1/status", query)
+        images = await self._daemon.json("/v1/images", query)
+        certificates = await self._daemon.json("/v1/certificates")
+        secrets = await self._daemon.json("/v1/secrets")
+        events = await self._entries({**query, "limit": str(_EVENTS_OF_APP)})
+        return self.page(
             "app.html",
             status_now=status,
             one=status["apps"][0],
-            history=history,
+            history=await self._daemon.json("/v1/history", query),
             images=images.get("images", ()),
-            certificates=[
-                one for one in certificates.get("certificates", ()) if one["app"] == name
-            ],
+            certificates=_of_app(certificates.get("certificates", ()), name),
+            secrets=_of_app(secrets.get("secrets", ()), name),
             events=events[::-1],
-            last=last[0]["id"] if last else 0,
+            last=last,
         )
 
+    @_told
     async def events(self, request: web.Request) -> web.Response:
-        wish = {key: request.query.get(key, "") for key in ("app", "unit")}
-        try:
-            found = [one async for one in self._entries(limit=_EVENTS_SHOWN, **wish)]
-        except Absent:
-            return self._page("absent.html", status=503)
-        except Refused as refused:
-            return self._page("refused.html", status=404, problem=refused.problem)
-        last = found[-1]["id"] if found else 0
-        return self._page("events.html", events=found[::-1], wish=wish, last=last)
+        asked = EventPage.of(request.query)
+        last = await self._last()
+        found = await self._entries(asked.query())
+        return self.page("events.html", asked=asked, shown=asked.shown(found), last=last)
 
     async def static(self, request: web.Request) -> web.Response:
         name = request.match_info["file"]
@@ -81,11 +91,23 @@ class PageViews:
             headers={"Cache-Control": f"max-age={_YEAR_SECONDS}, immutable"},
         )
 
-    def _page(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
+    def page(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
+        """Answer with a page."""
         text = self._pages.render(template, **values)
         return web.Response(text=text, status=status, content_type="text/html")
 
-    async def _entries(self, *, limit: int, app: str = "", unit: str = "") -> AsyncIterator[Any]:
-        query = {"limit": str(limit), "app": app, "unit": unit}
-        async for one in self._daemon.lines("/v1/events", query):
-            yield one
+    async def _last(self) -> int:
+        """Return the number of the newest event, from which a page is kept true.
+
+        To be asked before all that is shown: what comes between is shown twice, not never.
+        """
+        newest = await self._entries({"limit": "1"})
+        return int(newest[0]["id"]) if newest else 0
+
+    async def _entries(self, query: Mapping[str, str]) -> list[Any]:
+        async with aclosing(self._daemon.lines("/v1/events", query)) as entries:
+            return [one async for one in entries]
+
+
+def _of_app(some: list[dict[str, Any]], app: str) -> list[dict[str, Any]]:
+    return [one for one in some if one.get("app") == app]

@@ -1,14 +1,20 @@
 """Draws pages: HTML by Jinja's templates, in which every word from outside is escaped."""
 
 import time
+from functools import partial
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from supervisor import __version__
 from supervisor.core.status.in_words import health_in_words, short, trouble_in_words
 from supervisor.core.status.overview import overview
 from supervisor.kit.texts import relative
+from supervisor.web import words
+from supervisor.web.event_page import SPANS
+
+_CLOCK = "%Y-%m-%d %H:%M:%S"
 
 
 class Pages:
@@ -19,10 +25,22 @@ class Pages:
             loader=PackageLoader("supervisor.web"),
             autoescape=True,
             undefined=StrictUndefined,
+            finalize=_printable,
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._environment.globals.update(version=__version__)
+        self._environment.filters["line"] = words.line
+        self._environment.globals.update(
+            version=__version__,
+            spans=SPANS,
+            short=short,
+            percent=words.percent,
+            commit_link=words.commit_link,
+            healths=words.healths,
+            image_words=words.image_words,
+            version_words=words.version_words,
+            releases_of=words.releases_of,
+        )
 
     def render(self, template: str, **values: Any) -> str:
         """Return the page."""
@@ -30,15 +48,32 @@ class Pages:
         return self._environment.get_template(template).render(
             now=now,
             overview=lambda status: overview(status, now),
-            ago=lambda moment: relative(moment, now=now),
-            clock=_clock,
-            short=short,
+            since=partial(_since, now),
+            moment=_moment,
             health=lambda unit: health_in_words(unit, now),
             trouble=lambda unit: trouble_in_words(unit, now),
+            update=lambda image: words.update(image, now),
             **values,
         )
 
 
-def _clock(moment: float) -> str:
+def _printable(value: Any) -> Any:
+    """Show in its place what has no shape of its own, or would turn what follows around."""
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return words.printable(value)
+    return value
+
+
+def _moment(moment: float) -> Markup:
     """Write a moment as this machine's clock has it."""
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+    there = time.localtime(moment)
+    exact, plain = (time.strftime(form, there) for form in ("%Y-%m-%dT%H:%M:%S%z", _CLOCK))
+    return Markup('<time datetime="{}">{}</time>').format(exact, plain)
+
+
+def _since(now: float, moment: float) -> Markup | str:
+    """Write how long ago it was, with the moment itself for who points at it."""
+    if not moment:
+        return ""
+    when = time.strftime(_CLOCK, time.localtime(moment))
+    return Markup('<time title="{}">{}</time>').format(when, relative(moment, now=now))

@@ -15,7 +15,9 @@ from supervisor.core.status.incidents import incidents
 from supervisor.model.certificate_status import CertificateList
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventQuery
-from supervisor.model.image_status import ImageList
+from supervisor.model.image_status import ImageList, ImageStatus
+from supervisor.model.rollout import Rollout
+from supervisor.model.secret import SecretList, SecretStatus
 from supervisor.model.status import AppStatus, History, Status
 from supervisor.web.application import application
 from supervisor.web.daemon_client import DaemonClient
@@ -29,6 +31,9 @@ class FakeService:
         self.apps: tuple[AppStatus, ...] = ()
         self.more: dict[str, Any] = {}
         self.logged: list[Event] = []
+        self.rollouts: tuple[Rollout, ...] = ()
+        self.held_secrets: tuple[SecretStatus, ...] = ()
+        self.shown_images: tuple[ImageStatus, ...] = ()
         self.news = anyio.Event()
         self.looks = 0
 
@@ -41,14 +46,18 @@ class FakeService:
         return msgspec.structs.replace(status, incidents=tuple(wrong.values()))
 
     async def history(self, app: str) -> History:
-        return History(app=app)
+        return History(app=app, rollouts=self.rollouts)
 
     async def images(self, app: str) -> ImageList:
         self.check(app)
-        return ImageList(running=True)
+        shown = tuple(one for one in self.shown_images if app in ("", one.app))
+        return ImageList(running=True, images=shown)
 
     async def certificates(self) -> CertificateList:
         return CertificateList()
+
+    async def secrets(self) -> SecretList:
+        return SecretList(secrets=self.held_secrets)
 
     def events(self, query: EventQuery) -> AsyncGenerator[Event]:
         self.check(query.app)

@@ -1,4 +1,5 @@
 import json
+import time
 from typing import Any
 
 import anyio
@@ -6,8 +7,13 @@ import pytest
 
 from supervisor.model.errors import Finding
 from supervisor.model.events import Event, EventKind
+from supervisor.model.image import ImageVersion
+from supervisor.model.image_status import ImageStatus
 from supervisor.model.need import Need, NeedKind
-from supervisor.model.status import AppState, AppStatus, UnitStatus
+from supervisor.model.rollout import Outcome, Rollout
+from supervisor.model.secret import SecretState, SecretStatus
+from supervisor.model.status import AppState, AppStatus, SourceStatus, UnitStatus
+from supervisor.web import words
 from tests.web.conftest import FakeService
 
 HOSTILE = '<script>alert("x")</script>&\'"{{ 7*7 }}'
@@ -19,6 +25,11 @@ def app(name: str, state: AppState = AppState.READY, **more: Any) -> AppStatus:
 
 def event(number: int, **more: Any) -> Event:
     return Event(id=number, time=number, kind=EventKind.APPLIED, **more)
+
+
+def rollout(release: str, revision: str, **more: Any) -> Rollout:
+    place = {"name": "web", "source": "home", "root": "web", "files": ()}
+    return Rollout(release=release, revision=revision, began_at=1.0, **place, **more)
 
 
 async def text_of(page: Any, path: str) -> str:
@@ -223,8 +234,121 @@ async def test_events_are_told_as_they_come_and_none_twice(page: Any, service: F
     async with page.get("/live?after=1", headers={"Last-Event-ID": "2"}) as answer:
         assert answer.content_type == "text/event-stream"
         with anyio.fail_after(20):
+            assert b"event: version" in await answer.content.readuntil(b"\n\n")
             assert await answer.content.readuntil(b"\n\n") == b"id: 3\ndata: 3\n\n"
             service.logged.append(event(4))
             service.news.set()
             assert await answer.content.readuntil(b"\n\n") == b"id: 4\ndata: 4\n\n"
     assert (await page.get("/live?after=x")).status == 400
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_who_knows_of_no_event_is_not_told_all(page: Any, service: FakeService) -> None:
+    service.logged = [event(number) for number in range(1, 1_001)]
+    async with page.get("/live?after=0") as answer:
+        with anyio.fail_after(20):
+            await answer.content.readuntil(b"\n\n")
+            assert await answer.content.readuntil(b"\n\n") == b"id: 1000\ndata: 1000\n\n"
+
+
+async def test_a_browser_is_not_told_of_a_daemon_that_is_not_there(page: Any) -> None:
+    answer = await page.get("/live?after=5")
+    assert (answer.status, await answer.text()) == (200, "")
+
+
+def between(text: str, *words: str) -> list[str]:
+    return [one for one in words if one in text]
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_the_log_in_pages(page: Any, service: FakeService) -> None:
+    service.logged = [event(number, app="web", reason=f"no. {number};") for number in range(1, 251)]
+    service.apps = (app("web"),)
+    first = await text_of(page, "/events?app=web")
+    assert between(first, "no. 250;", "no. 151;", "no. 150;", "newer") == ["no. 250;", "no. 151;"]
+    assert 'data-last="250"' in first
+    older = "/events?app=web&amp;before=151"
+    assert f'href="{older}"' in first
+    second = await text_of(page, older.replace("&amp;", "&"))
+    assert between(second, "no. 151;", "no. 150;", "no. 51;", "no. 50;") == ["no. 150;", "no. 51;"]
+    assert 'data-last=""' in second
+    assert 'href="/events?app=web&amp;after=150"' in second
+    assert 'href="/events?app=web&amp;before=51"' in second
+    back = await text_of(page, "/events?app=web&after=150")
+    assert between(back, "no. 251;", "no. 250;", "no. 151;", "no. 150;") == ["no. 250;", "no. 151;"]
+    last = await text_of(page, "/events?app=web&before=51")
+    assert "older" not in last
+    assert "None." in await text_of(page, "/events?app=web&before=1")
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_what_is_chosen_of_the_log(page: Any, service: FakeService) -> None:
+    service.apps = (app("web"), app("blog"))
+    service.logged = [
+        event(1, app="web", reason="long ago"),
+        event(2, app="web", ok=False, reason="went wrong", code="applied-failed"),
+        event(3, app="blog", ok=False, reason="went wrong elsewhere", code="applied-failed"),
+        Event(id=4, time=time.time(), kind=EventKind.STARTED, reason="just now"),
+    ]
+    text = await text_of(page, "/events?failed=1&app=web")
+    assert between(text, "long ago", "went wrong", "elsewhere", "just now") == ["went wrong"]
+    text = await text_of(page, "/events?since=1d")
+    assert between(text, "long ago", "went wrong", "just now") == ["just now"]
+    text = await text_of(page, "/events?code=applied-failed")
+    assert between(text, "long ago", "went wrong", "elsewhere", "just now") == [
+        "went wrong",
+        "elsewhere",
+    ]
+    assert '<option value="1d" selected>' in await text_of(page, "/events?since=1d")
+    for odd in ("before=x", "after=-1", "before=99999999999999999999", "since=ever", "failed=0"):
+        assert "long ago" in await text_of(page, f"/events?{odd}")
+    answer = await page.get("/events?app=%00")
+    assert answer.status == 400
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_the_story_of_an_app(page: Any, service: FakeService) -> None:
+    service.apps = (app("web", revision="b" * 40),)
+    service.more = {
+        "sources": (
+            SourceStatus(
+                name="home",
+                location="https://github.com/me/home",
+                commit_page="https://github.com/me/home/commit/{revision}",
+            ),
+        )
+    }
+    service.rollouts = (
+        rollout("r2", "b" * 40, outcome=Outcome.FAILED, reason="it did not start", subject=HOSTILE),
+        rollout("r1", "a" * 40, outcome=Outcome.GOOD),
+    )
+    service.held_secrets = (
+        SecretStatus(name="db-password", app="web", state=SecretState.CURRENT),
+        SecretStatus(name="others", app="blog", state=SecretState.CURRENT),
+    )
+    version = ImageVersion(runs=f"docker.io/library/nginx@sha256:{'c' * 64}", tag="1.27")
+    service.shown_images = (
+        ImageStatus(app="web", image="docker.io/library/nginx:1.27", running=version),
+    )
+    text = await text_of(page, "/apps/web")
+    assert f'href="https://github.com/me/home/commit/{"a" * 40}"' in text
+    assert "it did not start" in text
+    assert "db-password" in text
+    assert "others" not in text
+    assert "nginx 1.27 (cccccccccccc)" in text
+    assert "<script>alert" not in text
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("plain", "plain"),
+        ("\x1b[31mred\x1b[0m and \x1b]0;a title\x07more", "red and more"),
+        ("turned \u202e around", "turned \ufffd around"),
+        ("a bell\x07 and \x00", "a bell\ufffd and \ufffd"),
+        ("x" * 10_000_000, "x" * 2_000 + "…"),
+        ("\x1b[" + "1;" * 100_000, "\ufffd[" + "1;" * 999 + "…"),
+    ],
+)
+def test_a_line_of_a_program(said: str, shown: str) -> None:
+    assert words.line(said) == shown

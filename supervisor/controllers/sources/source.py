@@ -9,6 +9,7 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import FolderWatch, Ledger, SourceReader
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.files.source_paths import ignoring, is_hidden
+from supervisor.core.githost.commit_page import commit_page
 from supervisor.kit.clock import Clock
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.events import EventKind
@@ -124,6 +125,7 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
             old or unread,
             location=unread.location,
             ref=unread.ref,
+            commit_page=unread.commit_page,
             error=error,
             error_since=old.error_since if old and same_place and old.error else self.clock.now(),
         )
@@ -134,4 +136,9 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _unread(name: str, settings: SourceSettings) -> SourceStatus:
-    return SourceStatus(name=name, location=settings.shown, ref=settings.ref)
+    return SourceStatus(
+        name=name,
+        location=settings.shown,
+        ref=settings.ref,
+        commit_page=commit_page(settings.git, settings.webhook or settings.status),
+    )

@@ -30,6 +30,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """What to type next."""
     since: float = 0.0
     """Of what is wrong, when it was first seen; 0 where that does not matter, or is not known."""
+    lines: tuple[str, ...] = ()
+    """What its programs wrote last."""
 
 
 class Overview(msgspec.Struct, frozen=True, kw_only=True):

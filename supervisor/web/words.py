@@ -1,0 +1,117 @@
+"""The daemon's answers in words, for the templates; all of it takes their plain JSON."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from supervisor.core.health.release import images_in_words
+from supervisor.core.images.words import short_name, update_in_words, version_in_words
+from supervisor.model.image import Pin
+
+_LONGEST_LINE = 2_000
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
+"""What programs write for terminals (ECMA-48): colours, titles, where the cursor goes."""
+_PERCENT = re.compile(r"\b(\d{1,3}) ?%")
+_CENT = 100
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True):
+    """One release of an app, as its story tells it."""
+
+    release: str
+    source: str
+    revision: str
+    verdict: str
+    marks: Sequence[str]
+    """What it is just now."""
+    at: float
+    subject: str
+    images: str
+    reason: str
+
+
+def printable(text: str) -> str:
+    """Return a text with a sign in place of each character that has no shape of its own."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in "\n\t" else "\ufffd" for one in text)
+
+
+def line(text: str) -> str:
+    """Return words of a program as they can be shown: cut, and without what is for terminals."""
+    cut = text[: 2 * _LONGEST_LINE]
+    plain = printable(_ESCAPE.sub("", cut))
+    whole = len(plain) <= _LONGEST_LINE and len(cut) == len(text)
+    return plain if whole else f"{plain[:_LONGEST_LINE]}…"
+
+
+def percent(text: str) -> int | None:
+    """Return how far something is, where its words say so."""
+    found = _PERCENT.search(text)
+    return int(found[1]) if found and int(found[1]) <= _CENT else None
+
+
+def commit_link(sources: Sequence[dict[str, Any]], source: str, revision: str) -> str:
+    """Return where the Git host shows a revision; empty if nobody knows."""
+    page = next((one.get("commit_page", "") for one in sources if one["name"] == source), "")
+    is_id = revision.isascii() and revision.isalnum()
+    return page.replace("{revision}", revision) if page.startswith("http") and is_id else ""
+
+
+def healths(app: dict[str, Any]) -> str:
+    """Say of an app what its checks say, if there are any: the worst of it."""
+    found = {unit["health"] for unit in app.get("units", ()) if unit.get("health")}
+    return next((one for one in ("unhealthy", "starting", "healthy") if one in found), "")
+
+
+def image_words(image: dict[str, Any]) -> str:
+    """Say which image it is, and in which version it runs."""
+    running = image.get("running")
+    name = image["image"]
+    return f"{short_name(name)} {version_words(running)}" if running else name
+
+
+def version_words(version: dict[str, Any]) -> str:
+    """Say which version of an image it is."""
+    return version_in_words(version["runs"], version.get("tag", ""))
+
+
+def update(image: dict[str, Any], now: float) -> str:
+    """Say which newer version of it is held back, why, and until when."""
+    return update_in_words(image["image"], image["held"], now=now)
+
+
+def releases_of(history: dict[str, Any]) -> list[Release]:
+    """Return the story of an app, the newest first."""
+    held = history.get("held") or {}
+    return [
+        Release(
+            release=one["release"],
+            source=one["source"],
+            revision=one["revision"],
+            verdict=_verdict(one, is_newest=age == 0),
+            marks=[*_marks(one["release"], history.get("running", ""), held.get("release", ""))],
+            at=one["began_at"],
+            subject=one.get("subject", ""),
+            images=images_in_words(
+                one.get("images", {}), [Pin(**pin) for pin in one.get("pins", ())]
+            ),
+            reason=one.get("reason", ""),
+        )
+        for age, one in enumerate(history.get("rollouts", ()))
+    ]
+
+
+def _verdict(one: dict[str, Any], *, is_newest: bool) -> str:
+    outcome: str = one.get("outcome", "trial")
+    is_over = not is_newest or one.get("ended_at")
+    return "overtaken" if outcome == "trial" and is_over else outcome
+
+
+def _marks(release: str, running: str, held: str) -> Iterator[str]:
+    if release == running:
+        yield "runs"
+    if release == held:
+        yield "held"
