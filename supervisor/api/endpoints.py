@@ -35,6 +35,7 @@ from supervisor.model.status import (
     SyncRequest,
 )
 from supervisor.model.webhook import WebhookTest, WebhookTestRequest
+from supervisor.model.why import Why, WhyQuery
 from supervisor.model.wire import NoRequest
 
 
@@ -106,6 +107,7 @@ ENDPOINTS = (
     _question("/v1/status", AppQuery, Status, "how everything, or one app, stands"),
     _question("/v1/history", HistoryQuery, History, "the releases of an app that were tried here"),
     _question("/v1/events", EventQuery, Event, "entries of the event log", answer=Answer.STREAM),
+    _question("/v1/why", WhyQuery, Why, "why an app or a unit is as it is: the chain of causes"),
     _question("/v1/images", AppQuery, ImageList, "how the images of all apps, or of one, stand"),
     _question(
         "/v1/signatures", NoRequest, SignatureList, "which images somebody has to have signed"

@@ -15,14 +15,14 @@ from supervisor.cli.show import screen
 from supervisor.cli.show.groups import HintingGroup
 
 COMMANDS = (
-    *("run", "init", "setup", "check", "plan", "diff", "sync", "status", "events", "logs"),
+    *("run", "init", "setup", "check", "plan", "diff", "sync", "status", "why", "events", "logs"),
     *("history", "rollback", "restore", "scale", "suspend", "resume"),
     *("images", "update", "pin", "unpin", "retry", "trust"),
     *("reload", "secret", "certs", "webhook", "web", "metrics", "doctor", "bench"),
 )
 """In the order in which a newcomer meets them, the daemon apart."""
 _ASK_THE_DAEMON = (
-    *("plan", "diff", "sync", "status", "events", "logs"),
+    *("plan", "diff", "sync", "status", "why", "events", "logs"),
     *("history", "rollback", "restore", "scale", "suspend", "resume", "reload", "webhook"),
     *("images", "update", "pin", "unpin", "retry", "trust"),
 )

@@ -52,6 +52,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     of its content."""
     subject: str = ""
     """First line of the commit's message, or what an artifact was made from; empty for a folder."""
+    author: str = ""
+    """Name of the commit's author, which nobody vouches for; empty for all else."""
     files: tuple[TreeFile, ...]
     """Sorted by path."""
     findings: tuple[Finding, ...] = ()

@@ -72,6 +72,7 @@ async def snapshot_of_head(
         source=source,
         revision=object_id("commit", head),
         subject=_subject(head),
+        author=_author(head),
         files=kept,
         findings=(*findings, *problems),
     )
@@ -79,8 +80,19 @@ async def snapshot_of_head(
 
 def _subject(commit: bytes) -> str:
     message = commit.partition(b"\n\n")[2].decode(errors="replace").strip()
-    line = message.partition("\n")[0]
-    return "".join(c if c.isprintable() else " " for c in line)[:500]
+    return _printable(message.partition("\n")[0], longest=500)
+
+
+def _author(commit: bytes) -> str:
+    """Return the author's name as the commit has it, without the address."""
+    head = commit.partition(b"\n\n")[0]
+    line = next((one for one in head.split(b"\n") if one.startswith(b"author ")), b"")
+    name = line.removeprefix(b"author ").rpartition(b" <")[0]
+    return _printable(name.decode(errors="replace").strip(), longest=100)
+
+
+def _printable(text: str, *, longest: int) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)[:longest]
 
 
 def _line(file: TreeFile) -> bytes:

@@ -44,6 +44,7 @@ from supervisor.model.status import (
     SyncRequest,
 )
 from supervisor.model.webhook import WebhookTest
+from supervisor.model.why import Why
 
 if TYPE_CHECKING:
     from supervisor.controllers.operator.images import ImageService
@@ -164,6 +165,12 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     async def history(self, app: str) -> History:
         """Revisions of an app that were tried here. Raises Stalled for an unknown app."""
         return self.orders.apps.history(app)
+
+    async def why(self, name: str) -> Why:
+        """Why an app or a unit is as it is. Raises Stalled if there is none such."""
+        from supervisor.controllers.operator.why import explain  # noqa: PLC0415  # seldom asked
+
+        return await explain(name, statuses=self.statuses, log=self.event_log)
 
     async def images(self, app: str) -> ImageList:
         """How the images of all apps, or of one, stand. Raises Stalled for an unknown app."""

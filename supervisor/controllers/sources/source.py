@@ -100,6 +100,7 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
                 source=name,
                 revision=snapshot.revision,
                 reason=snapshot.subject or "its content changed",
+                detail=f"by {snapshot.author}" if snapshot.author else "",
             )
         known = {str(finding) for finding in old.findings} if old else set()
         ignored = ignoring(settings.ignore)

@@ -1,6 +1,6 @@
 """Names of files and apps: which kind of unit a file makes, what is no app of this name."""
 
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Mapping
 from functools import lru_cache
 
 from supervisor.kit.texts import meant
@@ -29,6 +29,27 @@ def unknown_app(name: str, known: Collection[str], *, sources: Container[str] = 
     if name in sources:
         hint = "that is a source; podvisor status shows it, with its apps"
     return Stalled(f"no app named “{name}”", hint=hint)
+
+
+def app_and_unit(name: str, units: Mapping[str, Collection[str]]) -> tuple[str, str]:
+    """Return which app is meant, and which unit of it, if one is.
+
+    People name an app, a unit (without `.service`, if they like), or both: `shop/web.service`.
+    `units` are those of each app. Raises Stalled if there is none such.
+    """
+    if name in units:
+        return name, ""
+    app, _, rest = name.rpartition("/")
+    wishes = (rest, f"{rest}.service")
+    for owner in (app,) if app else sorted(units):
+        for unit in units.get(owner, ()):
+            if unit in wishes:
+                return owner, unit
+    known = {*units, *(unit for some in units.values() for unit in some)}
+    raise Stalled(
+        f"no app and no unit of an app is called “{name}”",
+        hint=meant(name, known, "podvisor status lists them all"),
+    )
 
 
 def is_drop_in(path: str) -> bool:

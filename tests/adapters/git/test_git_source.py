@@ -111,6 +111,7 @@ async def test_the_default_branch_comes_with_its_files_and_subject(sources, upst
     commit = upstream.commit(tree, message="First line\nof two\n\nBody")
     snapshot = await sources.fetch("s", at(upstream))
     assert (snapshot.revision, snapshot.subject) == (commit, "First line")
+    assert snapshot.author == "a"
     assert [(f.path, f.kind, f.size) for f in snapshot.files] == [
         ("a.container", FileKind.FILE, 12),
         ("d/x/y", FileKind.FILE, 9),
