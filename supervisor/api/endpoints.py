@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from supervisor.model.certificate_status import CertificateList, RenewRequest, RevokeRequest
+from supervisor.model.counters import Counters
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import (
@@ -114,6 +115,9 @@ ENDPOINTS = (
     ),
     _question("/v1/secrets", NoRequest, SecretList, "how all secrets stand; never what is in them"),
     _question("/v1/certificates", NoRequest, CertificateList, "how all certificates stand"),
+    _question(
+        "/v1/counters", NoRequest, Counters, "what the daemon has done since it started, in numbers"
+    ),
     _question(
         "/v1/plan", PlanRequest, Plan, "what would be done now; nothing is done", method="POST"
     ),

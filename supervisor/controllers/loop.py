@@ -20,6 +20,7 @@ from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.keys import Kind, parse, title
 from supervisor.controllers.reconcilers import Reconciler, Registry
 from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.controllers.state.tally import Tally
 from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
 from supervisor.kit.texts import format_duration
@@ -40,6 +41,7 @@ class Loop(msgspec.Struct, kw_only=True):
     failures: Counter[str]
     """Key to how often in a row it failed; one that went well last is not there."""
     board: StatusBoard
+    tally: Tally
     clock: Clock
     on_apps_ended: Callable[[], None]
     on_rest: Callable[[Collection[str]], None]
@@ -89,7 +91,7 @@ class Loop(msgspec.Struct, kw_only=True):
 
         `reconcile` gets them as a set, and takes out what it has given back itself.
         """
-        left = set(keys)
+        left, began = set(keys), anyio.current_time()
         try:
             try:
                 await reconcile(left)
@@ -99,6 +101,7 @@ class Loop(msgspec.Struct, kw_only=True):
                     self._interpret(key, failure)
         finally:
             self.queue.done(left)
+        self.tally.ended(parse(keys[0])[0], seconds=anyio.current_time() - began)
         self.on_rest(keys)
 
     async def _reconcile_one(self, keys: set[str]) -> None:
@@ -143,6 +146,7 @@ class Loop(msgspec.Struct, kw_only=True):
     def _interpret(self, key: str, failure: Failure) -> None:
         """The one place that knows what each failure means for the queue."""
         self.failures[key] += 1
+        self.tally.failed(parse(key)[0], failure)
         reconciler = self._of(key)
         if not reconciler.shows_failures:
             self.board.problems[key] = Finding.of(failure, about=title(key))

@@ -188,6 +188,10 @@ class WorkQueue:
         busy = (self._ready, self._running, self._held if bursts else ())
         return any(concerns(key) for keys in busy for key in keys)
 
+    def lengths(self) -> tuple[int, int, int, int]:
+        """Return how many keys are ready, running, held until a burst is over, and due later."""
+        return len(self._ready), len(self._running), len(self._held), len(self._due)
+
     async def wait_idle(
         self, concerns: Callable[[str], bool] = lambda _key: True, *, bursts: bool = True
     ) -> None:

@@ -22,6 +22,7 @@ from supervisor.controllers.loop import Loop
 from supervisor.controllers.operator.actions import AppActions
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.certificates import CertificateService
+from supervisor.controllers.operator.counters import counters
 from supervisor.controllers.operator.event_log import EventLog
 from supervisor.controllers.operator.incidents import IncidentLog
 from supervisor.controllers.operator.reload import SettingsFile, SettingsReloader
@@ -40,6 +41,7 @@ from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.controllers.state.tally import Tally
 from supervisor.controllers.watches import Sightings, Watches
 from supervisor.controllers.webhooks.refusals import Refusals
 from supervisor.core.config.reader import Reading
@@ -95,7 +97,8 @@ def assemble(
     current = CurrentSettings(settings)
     current.subscribe(ports.configure)
     queue = WorkQueue()
-    failures = Counter[str]()
+    failures, tally = Counter[str](), Tally()
+    ledger.subscribe(tally.event)
     planning = Planning(ports)
     refusals = Refusals(ledger=ledger, settings=current)
     webhooks = WebhookController(
@@ -107,7 +110,7 @@ def assemble(
         refusals=refusals,
     )
     board = StatusBoard()
-    images = image_puller(ports, queue=queue, settings=current)
+    images = image_puller(ports, queue=queue, settings=current, tally=tally)
     desired_state = planning.desired_state(
         current, standing=board.apps, pull_ahead=images.pull_ahead
     )
@@ -149,7 +152,7 @@ def assemble(
         settings=current,
         want_image=images.want,
         want_certificate=lambda name: queue.add(Kind.CERTIFICATE.key(name)),
-        doing=board.doing,
+        doing=lambda step: tally.step(step, board.doing(step)),
     )
     statuses = commit_statuses(ports, board=board, queue=queue, settings=current)
     writeback = write_back(
@@ -258,6 +261,7 @@ def assemble(
         reconcilers=registry,
         failures=failures,
         board=board,
+        tally=tally,
         clock=clock,
         on_apps_ended=schedule.arm,
         on_rest=tell,
@@ -329,6 +333,7 @@ def assemble(
     )
     service = ControlService(
         statuses=status_service,
+        counters=partial(counters, tally, queue, failures),
         syncs=syncs,
         orders=Orders(
             apps=actions,

@@ -11,6 +11,7 @@ from supervisor.controllers.images.hosts import Hosts
 from supervisor.controllers.images.memory import Memory
 from supervisor.controllers.images.schedule import CheckSchedule
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.controllers.state.tally import Tally
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.wiring.ports import Ports
 
@@ -41,7 +42,9 @@ def image_checker(
     )
 
 
-def image_puller(ports: Ports, *, queue: WorkQueue, settings: CurrentSettings) -> ImageController:
+def image_puller(
+    ports: Ports, *, queue: WorkQueue, settings: CurrentSettings, tally: Tally
+) -> ImageController:
     """Wire what pulls, and has who signed it verified."""
     return ImageController(
         podman=ports.podman,
@@ -49,4 +52,5 @@ def image_puller(ports: Ports, *, queue: WorkQueue, settings: CurrentSettings) -
         queue=queue,
         settings=settings,
         verifier=ImageVerifier(podman=ports.podman, ledger=ports.ledger),
+        tally=tally,
     )

@@ -1,14 +1,19 @@
 import re
-from pathlib import Path
 from typing import Any
 
+import msgspec
 from prometheus_client.parser import text_string_to_metric_families
 
-from supervisor.api.metrics import Answers, exposition
+from supervisor.api.metrics import QUESTIONS, Answers, exposition, families
 from supervisor.model.certificate_status import CertificateList, CertificateState, CertificateStatus
+from supervisor.model.counters import Counters, PassCount, ProcessUsage, QueueLength
+from supervisor.model.health import Health
 from supervisor.model.image import ImageKnowledge, ImageQuestion, ImageVersion
 from supervisor.model.image_status import ImageList, ImageStatus
+from supervisor.model.incident import Incident, IncidentCode
+from supervisor.model.registry_webhook import RegistryWebhook
 from supervisor.model.status import AppState, AppStatus, SourceStatus, Status, UnitStatus
+from supervisor.model.webhook import ListenerStatus, SourceWebhook
 
 NGINX = ImageQuestion(image="docker.io/library/nginx:1.27")
 OLD, NEW = (ImageVersion(runs=f"docker.io/library/nginx@sha256:{digit * 64}") for digit in "ab")
@@ -31,6 +36,7 @@ def answers(**more: Any) -> Answers:
         "status": Status(running=True, version="1.2.3"),
         "images": ImageList(running=True),
         "certificates": CertificateList(),
+        "counters": Counters(),
     }
     return Answers(**(parts | more))
 
@@ -54,7 +60,7 @@ def test_apps_units_and_sources() -> None:
     said = told(answers(status=status))
     assert said["podvisor_up",] == 1
     assert said["podvisor_build_info", "1.2.3"] == 1
-    assert said["podvisor_start_time_seconds",] == 5
+    assert said["podvisor_daemon_start_time_seconds",] == 5
     states = {key[2]: value for key, value in said.items() if key[0] == "podvisor_app_state"}
     assert states == {state: state == "failing" for state in AppState}
     assert said["podvisor_unit_wanted", "web", "web.service"] == 1
@@ -62,6 +68,7 @@ def test_apps_units_and_sources() -> None:
     assert said["podvisor_unit_failures", "web", "web.service"] == 3
     assert said["podvisor_source_ok", "home"] == 1
     assert said["podvisor_source_ok", "far"] == 0
+    assert ("podvisor_unit_healthy", "web", "web.service") not in said
     assert said["podvisor_source_read_timestamp_seconds", "home"] == 7
     assert ("podvisor_source_read_timestamp_seconds", "far") not in said
 
@@ -109,8 +116,99 @@ def test_words_from_outside_stay_in_their_place() -> None:
     assert said["podvisor_app_state", odd, "ready"] == 1
 
 
-def test_the_reference_names_them_all() -> None:
-    written = exposition(answers()).decode()
-    page = (Path(__file__).parents[2] / "docs/reference/metrics.md").read_text()
-    documented = re.findall(r"^\| `([^`]+)` \|", page, re.MULTILINE)
-    assert documented == re.findall(r"^# TYPE (\S+)", written, re.MULTILINE)
+def test_what_the_daemon_has_done() -> None:
+    counters = Counters(
+        passes={"app": PassCount(ended=3, seconds=4.5, retries=2)},
+        failing={"source:home": 2},
+        queue=QueueLength(later=7),
+        events={"applied": 1, "step-start-failed": 2},
+        releases={"failed": 1},
+        repairs={"unit": 4},
+        pulls={"pulled": 5},
+        process=ProcessUsage(user_seconds=1.5, waits=9, resident_bytes=30 << 20, open_files=12),
+    )
+    source = SourceStatus(name="home", location="/apps")
+    status = Status(running=True, version="1", sources=(source,))
+    said = told(answers(counters=counters, status=status))
+    assert said["podvisor_pass_duration_seconds_count", "app"] == 3
+    assert said["podvisor_pass_duration_seconds_sum", "app"] == 4.5
+    assert said["podvisor_pass_duration_seconds_count", "image"] == 0
+    assert said["podvisor_pass_failures_total", "retry", "app"] == 2
+    assert said["podvisor_pass_failures_total", "stall", "app"] == 0
+    assert said["podvisor_source_failures", "home"] == 2
+    assert said["podvisor_queue_keys", "later"] == 7
+    assert said["podvisor_queue_keys", "ready"] == 0
+    assert said["podvisor_events_total", "step-start-failed"] == 2
+    assert said["podvisor_releases_total", "failed"] == 1
+    assert said["podvisor_releases_total", "good"] == 0
+    assert said["podvisor_repairs_total", "unit"] == 4
+    assert said["podvisor_image_pulls_total", "pulled"] == 5
+    assert said["podvisor_daemon_cpu_seconds_total", "user"] == 1.5
+    assert said["podvisor_daemon_context_switches_total", "voluntary"] == 9
+    assert said["podvisor_daemon_resident_memory_bytes",] == 30 << 20
+    assert said["podvisor_daemon_open_fds",] == 12
+
+
+def test_what_is_wrong_is_counted_by_its_code() -> None:
+    wrong = tuple(
+        Incident(code=IncidentCode.UNIT_DOWN, app="web", subject=unit, text="down")
+        for unit in ("a.service", "b.service")
+    )
+    said = told(answers(status=Status(running=True, version="1", incidents=wrong)))
+    found = {key[1]: value for key, value in said.items() if key[0] == "podvisor_incidents"}
+    assert found == {code: 2 * (code == "unit-down") for code in IncidentCode}
+
+
+def test_checks_and_trials() -> None:
+    units = tuple(
+        UnitStatus(name=f"{health or 'none'}.service", active="active", sub="", health=health)
+        for health in Health
+    )
+    app = AppStatus(name="web", source="", state=AppState.CHANGING, gate="more", units=units)
+    said = told(answers(status=Status(running=True, version="1", apps=(app,))))
+    assert said["podvisor_app_on_trial", "web"] == 1
+    found = {key[2]: value for key, value in said.items() if key[0] == "podvisor_unit_healthy"}
+    assert found == {"healthy.service": 1, "starting.service": 0, "unhealthy.service": 0}
+
+
+def test_webhooks() -> None:
+    webhook = SourceWebhook(scheme="forgejo", accepted=3, repeated=1, refused=2)
+    status = Status(
+        running=True,
+        version="1",
+        sources=(
+            SourceStatus(name="home", location="/apps", webhook=webhook),
+            SourceStatus(name="folder", location="/apps"),
+        ),
+        webhooks=ListenerStatus(address="127.0.0.1:1", open=True, refused={"signature": 2}),
+        registry_webhooks=(RegistryWebhook(name="zot", sender="zot", ignored=4),),
+    )
+    said = told(answers(status=status))
+    assert said["podvisor_webhook_listener_open",] == 1
+    assert said["podvisor_webhook_refusals_total", "signature"] == 2
+    assert said["podvisor_webhook_refusals_total", "path"] == 0
+    assert said["podvisor_source_webhooks_total", "accepted", "home"] == 3
+    assert said["podvisor_source_webhooks_total", "refused", "home"] == 2
+    assert ("podvisor_source_webhooks_total", "accepted", "folder") not in said
+    assert said["podvisor_registry_webhooks_total", "ignored", "zot"] == 4
+    without = told(answers())
+    assert not [key for key in without if "webhook" in key[0]]
+
+
+def test_the_daemons_answers_are_read_as_they_are() -> None:
+    first = answers(counters=Counters(events={"started": 1}))
+    parts = (first.status, first.images, first.certificates, first.counters)
+    bodies = dict(zip(QUESTIONS, map(msgspec.json.encode, parts), strict=True))
+    assert Answers.read(bodies) == first
+
+
+def test_names_keep_the_conventions() -> None:
+    for one in families(answers()):
+        assert re.fullmatch(r"podvisor_[a-z]+(_[a-z]+)*", one.name)
+        assert one.documentation.endswith(".")
+        assert one.documentation[0].isupper() or one.documentation[0] == "1"
+
+
+def test_no_family_is_there_twice() -> None:
+    names = [one.name for one in families(answers())]
+    assert len(set(names)) == len(names)

@@ -9,6 +9,7 @@ import pytest
 
 from supervisor.cli import codes
 from supervisor.model.certificate_status import CertificateList
+from supervisor.model.counters import Counters
 from supervisor.model.image_status import ImageList
 from supervisor.model.status import AppState, AppStatus, Status
 
@@ -22,6 +23,7 @@ def telling(daemon: Any) -> Any:
         "status": Status(running=True, version="1", apps=(web,)),
         "images": ImageList(running=True),
         "certificates": CertificateList(),
+        "counters": Counters(),
     }
     for path, answer in answers.items():
         daemon.answer(f"/v1/{path}", msgspec.to_builtins(answer))

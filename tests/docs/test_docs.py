@@ -136,7 +136,10 @@ def test_settings_that_it_shows_are_accepted(page):
             assert [str(finding) for finding in read_settings(block).findings] == []
 
 
-@pytest.mark.parametrize("tool", ["contrib/settings-reference", "contrib/api-reference"])
+@pytest.mark.parametrize(
+    "tool",
+    ["contrib/settings-reference", "contrib/api-reference", "contrib/metrics-reference"],
+)
 def test_generated_pages_are_up_to_date(tool):
     done = subprocess.run(
         [sys.executable, ROOT / tool, "--check"], capture_output=True, text=True, check=False

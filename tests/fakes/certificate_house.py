@@ -23,6 +23,7 @@ from supervisor.controllers.ports import OrderFolders
 from supervisor.controllers.reconcilers import Reconciler
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.controllers.state.tally import Tally
 from supervisor.core.plan.certificates import described, parted, users_of
 from supervisor.kit import backoff
 from supervisor.kit.workqueue import WorkQueue
@@ -228,6 +229,7 @@ class House:
             reconcilers=self._reconcilers(),
             failures=Counter(),
             board=self.board,
+            tally=Tally(),
             clock=self.clock,
             on_apps_ended=lambda: None,
             on_rest=lambda _: self.certificates.follow(),

@@ -22,6 +22,7 @@ from supervisor.controllers.loop import Loop
 from supervisor.controllers.reconcilers import Reconciler
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.controllers.state.tally import Tally
 from supervisor.kit import backoff
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.app import Deployment
@@ -177,6 +178,7 @@ class Running:
             reconcilers=reconcilers,
             failures=Counter(),
             board=StatusBoard(),
+            tally=Tally(),
             clock=world.clock,
             on_apps_ended=lambda: None,
             on_rest=lambda _: self.checker.follow(),

@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from supervisor.api import control
 from supervisor.core.status.incidents import incidents
 from supervisor.model.certificate_status import CertificateList
+from supervisor.model.counters import Counters
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import ImageList, ImageStatus
@@ -58,6 +59,9 @@ class FakeService:
 
     async def secrets(self) -> SecretList:
         return SecretList(secrets=self.held_secrets)
+
+    async def count(self) -> Counters:
+        return Counters()
 
     def events(self, query: EventQuery) -> AsyncGenerator[Event]:
         self.check(query.app)

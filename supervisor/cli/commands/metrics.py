@@ -20,7 +20,7 @@ from supervisor.cli.show import screen
     help="Write it there, whole or not at all, for node_exporter's textfile collector.",
 )
 def command(output: Path | None) -> int:
-    """Write how apps, sources, images and certificates stand, in Prometheus' text format.
+    """Write how all stands, and what the daemon has done, in Prometheus' text format.
 
     Without a daemon it says just that: podvisor_up is 0.
     """

@@ -13,6 +13,7 @@ from supervisor.controllers.apps.verifier import ImageVerifier, is_met
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import Events, Podman
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.controllers.state.tally import Tally
 from supervisor.controllers.webhooks.looks import LooksAgain
 from supervisor.core.images.pulling import lacks_room, progress_in_words
 from supervisor.core.images.reference import full_name, name_and_tag
@@ -35,6 +36,7 @@ class ImageController(msgspec.Struct, kw_only=True):
     queue: WorkQueue
     settings: CurrentSettings
     verifier: ImageVerifier
+    tally: Tally
     _waiting: dict[str, dict[str, PullImage]] = {}
     """By image and app: how the app would have it pulled."""
     _ahead: dict[str, dict[str, tuple[str, ...]]] = {}
@@ -210,6 +212,11 @@ class ImageController(msgspec.Struct, kw_only=True):
                     image, timeout_seconds=timeout, authfile=authfile, anew=anew, show=show
                 ),
             )
+        except Failure:
+            self.tally.pulled(ok=False)
+            raise
+        else:
+            self.tally.pulled(ok=True)
         finally:
             del self._progress[image]
 

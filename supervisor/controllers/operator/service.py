@@ -20,6 +20,7 @@ from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.operator.volumes import VolumeOrders
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.model.certificate_status import CertificateList, RenewRequest, RevokeRequest
+from supervisor.model.counters import Counters
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import (
@@ -63,6 +64,8 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     """One for the daemon."""
 
     statuses: StatusService
+    counters: Callable[[], Counters]
+    """All counts as they are now."""
     syncs: SyncService
     orders: Orders
     secret_service: SecretService
@@ -80,6 +83,10 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     async def look(self, app: str = "") -> Status:
         """How it stands, after a look at what may have changed unnoticed; see `StatusService`."""
         return await self.statuses.look(app)
+
+    async def count(self) -> Counters:
+        """What the daemon has done since it started, and what it takes."""
+        return self.counters()
 
     async def reload(self) -> Reloaded:
         """Read the settings anew."""
