@@ -25,6 +25,7 @@ class Kind(enum.StrEnum):
     HEALTH = "health"
     PROBES = "probes"
     WEBHOOKS = "webhooks"
+    DISK = "disk"
     RESYNC = "resync"
     WATCHDOG = "watchdog"
 

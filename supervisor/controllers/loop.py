@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Collection
 
 import anyio
 import msgspec
+from msgspec.structs import replace
 
 from supervisor.controllers.apps.app_pass import AppPass
 from supervisor.controllers.apps.reconciler import AppReconciler
@@ -149,7 +150,10 @@ class Loop(msgspec.Struct, kw_only=True):
         self.tally.failed(parse(key)[0], failure)
         reconciler = self._of(key)
         if not reconciler.shows_failures:
-            self.board.problems[key] = Finding.of(failure, about=title(key))
+            kind, name = parse(key)
+            said = Finding.of(failure, about=title(key))
+            code, subject = reconciler.incident, name or str(kind)
+            self.board.problems[key] = replace(said, code=code, subject=subject)
         match failure:
             case Retry():
                 delay = backoff.delay(reconciler.backoff, self.failures[key])

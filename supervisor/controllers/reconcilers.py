@@ -10,6 +10,7 @@ import msgspec
 
 from supervisor.controllers.keys import Kind
 from supervisor.kit import backoff
+from supervisor.model.incident import IncidentCode
 
 
 class Reconciler(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +26,8 @@ class Reconciler(msgspec.Struct, frozen=True, kw_only=True):
     does not tell when it is done. 0 is never, but at a resync."""
     over_network: bool = False
     """Whether a network that comes up may mend what failed."""
+    incident: IncidentCode = IncidentCode.SUPERVISOR_FAILING
+    """What kind of thing is wrong while it fails."""
     shows_failures: bool = False
     """Whether it shows its failures on the status board itself."""
 

@@ -19,13 +19,13 @@ class Resync(msgspec.Struct, frozen=True, kw_only=True):
     on_resync: Callable[[], None]
 
     def name(self) -> None:
-        """Name every app and every folder; Git does not wake anybody, it is polled.
+        """Name every app, every folder and the disk; Git does not wake anybody, it is polled.
 
         And what failed until a person mends it: nobody tells when that is done.
         """
         sources = self.settings.now.sources.items()
         self.queue.add(*Kind.SOURCE.keys(name for name, one in sources if one.folder))
-        self.queue.add(Kind.ALL_APPS, *self.failures)
+        self.queue.add(Kind.ALL_APPS, Kind.DISK, *self.failures)
         if resync := float(self.settings.now.repair.resync):
             self.queue.add_by_rhythm(Kind.RESYNC, resync)
 

@@ -7,6 +7,7 @@ for a person (or for the world to change).
 import msgspec
 
 from supervisor.kit.failures import Failure, NotAllowed, Retry, Stalled
+from supervisor.model.incident import IncidentCode
 
 __all__ = ("Failure", "Finding", "NotAllowed", "Retry", "Stalled")
 
@@ -26,6 +27,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is missing, relative to the app's folder: all is well once a person put it there."""
     hides: bool = False
     """Whether it is a folder that cannot be looked into: there may be apps in it."""
+    code: IncidentCode | None = None
+    """What kind of thing is wrong; left out where that follows from where it is found."""
+    subject: str = ""
+    """With `code`: which one, in a word that stays the same however often it is said."""
+    log: tuple[str, ...] = ()
+    """The last lines of what failed, where `message` ends with them."""
     fatal: bool = True
     """Whether it keeps the app (or the whole source, if `app` is empty) from being deployed."""
 

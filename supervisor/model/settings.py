@@ -222,7 +222,7 @@ class SourceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[limits]`: what a source may hold before it is refused."""
+    """`[limits]`: what a source may hold before it is refused, and how full the disk may be."""
 
     file_size: Bytes = Bytes(16 << 20)
     """Largest single file."""
@@ -234,6 +234,8 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """What one fetch may bring: as Git packs it, or of an artifact."""
     fetch_timeout: Seconds = Seconds(300)
     """A fetch, of Git or of an artifact, that takes longer is ended and tried again later."""
+    free_space: Annotated[Bytes, _MAY_BE_ZERO] = Bytes(1 << 30)
+    """With less free, for images or for podvisor itself, the disk is nearly full; 0 is never."""
 
 
 class LedgerSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

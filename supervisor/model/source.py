@@ -9,6 +9,7 @@ import msgspec
 
 from supervisor.model.errors import Finding
 from supervisor.model.image import Pin
+from supervisor.model.incident import IncidentCode
 
 
 class FileKind(enum.StrEnum):
@@ -123,9 +124,18 @@ class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return hashlib.sha256(text).hexdigest()[:40]
 
     def finding(
-        self, message: str, place: str = "", hint: str = "", *, line: int = 0, fatal: bool = True
+        self,
+        message: str,
+        place: str = "",
+        hint: str = "",
+        *,
+        line: int = 0,
+        code: IncidentCode | None = None,
+        subject: str = "",
+        log: tuple[str, ...] = (),
+        fatal: bool = True,
     ) -> Finding:
-        """Say something of it; `place` is a path in its source."""
+        """Say something of it; `place` is a path in its source, the others as of `Finding`."""
         return Finding(
             message=message,
             source=self.source,
@@ -133,6 +143,9 @@ class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             path=place,
             line=line,
             hint=hint,
+            code=code,
+            subject=subject,
+            log=log,
             fatal=fatal,
         )
 

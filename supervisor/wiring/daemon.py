@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from supervisor import __version__
 from supervisor.controllers.apps.conclusion import Concluder
 from supervisor.controllers.apps.dependents import AppDependencies
 from supervisor.controllers.apps.look_schedule import LookSchedule
@@ -40,6 +39,7 @@ from supervisor.controllers.sources.source import SourceController
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.controllers.state.disk import DiskWatch
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.state.tally import Tally
 from supervisor.controllers.watches import Sightings, Watches
@@ -49,12 +49,12 @@ from supervisor.kit.sd_notify import Notifier
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Finding
 from supervisor.model.settings import Settings
-from supervisor.model.status import Status
 from supervisor.wiring.certificates import Certificates
 from supervisor.wiring.environment import load_settings
 from supervisor.wiring.executor import executor
 from supervisor.wiring.git import commit_statuses, write_back
 from supervisor.wiring.images import image_checker, image_puller
+from supervisor.wiring.own_status import OwnStatus
 from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
 from supervisor.wiring.registry import reconcilers
@@ -134,16 +134,17 @@ def assemble(
         in_force=current,
         shown=str(config or ""),
     )
-    started = Status(
-        running=True, version=__version__, config=str(config or ""), started_at=clock.now()
+    disk = DiskWatch(
+        host=ports.host, podman=ports.podman, ledger=ledger, settings=current, queue=queue
     )
-
-    def of_daemon() -> Status:
-        trouble = ledger.problem()
-        unwritten = [Finding(message=f"cannot write the ledger: {trouble}")] if trouble else []
-        problems = (*host_problems(), *file.findings(), *unwritten)
-        return msgspec.structs.replace(started, problems=problems, unknown_images=checker.unknown())
-
+    own_status = OwnStatus(
+        file=file,
+        started_at=clock.now(),
+        ledger=ledger,
+        disk=disk,
+        host_problems=host_problems,
+        unknown_images=checker.unknown,
+    )
     keeper = ImageKeeper(podman=ports.podman, desired_state=desired_state, ledger=ledger)
     carrying_out = executor(
         ports,
@@ -171,13 +172,20 @@ def assemble(
         ports.podman.recheck()
         certificates.name_all()
 
-    incidents = IncidentLog(board=board, desired_state=desired_state, ledger=ledger, clock=clock)
+    incidents = IncidentLog(
+        board=board,
+        desired_state=desired_state,
+        ledger=ledger,
+        clock=clock,
+        others=lambda: (*disk.findings(), *refusals.problems.values()),
+    )
 
     def tell(keys: Collection[str]) -> None:
         checker.follow()
         certificates.follow()
         writeback.arm()
         queue.add(*statuses.due())
+        disk.follow()
         incidents.follow(status_service.status, after=keys)
         if board.has_looked:
             notifier.status(board.summary())
@@ -185,11 +193,6 @@ def assemble(
     def first_pass_is_over() -> None:
         board.has_looked = True
         incidents.follow(status_service.status, after=())
-
-    async def watchdog(_: str) -> None:
-        notifier.watchdog()
-        if again := notifier.watchdog_seconds / 2:
-            queue.add_by_rhythm(Kind.WATCHDOG, again, slack=again / 2)
 
     planner = planning.planner(desired_state, board.apps)
     recorder = Recorder(
@@ -252,8 +255,10 @@ def assemble(
         keeper=keeper,
         sources=sources,
         schedule=schedule,
+        disk=disk,
         resync=resync,
-        watchdog=watchdog,
+        notifier=notifier,
+        queue=queue,
     )
     loop = Loop(
         queue=queue,
@@ -300,7 +305,7 @@ def assemble(
         desired_state=desired_state,
         board=board,
         clock=clock,
-        of_daemon=of_daemon,
+        of_daemon=own_status.now,
         certificates=certificates,
         incidents=incidents,
     )

@@ -16,6 +16,7 @@ from supervisor.controllers.sources.commit_status import CommitStatusController
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.incident import IncidentCode
 from supervisor.wiring.ports import Ports
 
 if TYPE_CHECKING:
@@ -53,8 +54,12 @@ class WriteBack(msgspec.Struct, frozen=True):
     def reconcilers(self, outward: Callable[..., Reconciler]) -> Registry:
         """Return the rows of the registry; `outward` makes one that reaches the outside."""
         return {
-            Kind.WRITEBACK: outward(reconcile=self._commit),
-            Kind.PULL_REQUEST: outward(reconcile=self._propose),
+            Kind.WRITEBACK: outward(
+                reconcile=self._commit, incident=IncidentCode.WRITEBACK_FAILING
+            ),
+            Kind.PULL_REQUEST: outward(
+                reconcile=self._propose, incident=IncidentCode.PULL_REQUEST_FAILING
+            ),
         }
 
     async def _commit(self, name: str) -> list[str]:

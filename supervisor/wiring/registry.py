@@ -1,6 +1,5 @@
 """Who reconciles each kind of key: the registry of the loop."""
 
-from collections.abc import Awaitable, Callable
 from functools import partial
 
 from supervisor.controllers.apps.images import ImageController
@@ -15,7 +14,11 @@ from supervisor.controllers.sources.commit_status import CommitStatusController
 from supervisor.controllers.sources.poller import SourcePoller
 from supervisor.controllers.sources.source import SourceController
 from supervisor.controllers.sources.webhooks import WebhookController
+from supervisor.controllers.state.disk import DiskWatch
 from supervisor.kit import backoff
+from supervisor.kit.sd_notify import Notifier
+from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.incident import IncidentCode
 from supervisor.wiring.certificates import Certificates
 from supervisor.wiring.git import WriteBack
 
@@ -33,11 +36,19 @@ def reconcilers(
     keeper: ImageKeeper,
     sources: SourceController,
     schedule: LookSchedule,
+    disk: DiskWatch,
     resync: Resync,
-    watchdog: Callable[[str], Awaitable[None]],
+    notifier: Notifier,
+    queue: WorkQueue,
 ) -> Registry:
     """Name them."""
     pauses = backoff.FETCH_SECONDS
+
+    async def watchdog(_: str) -> None:
+        notifier.watchdog()
+        if again := notifier.watchdog_seconds / 2:
+            queue.add_by_rhythm(Kind.WATCHDOG, again, slack=again / 2)
+
     outward = partial(Reconciler, backoff=pauses, stalled_retry=pauses[-1], over_network=True)
     return {
         Kind.SOURCE: Reconciler(
@@ -60,17 +71,24 @@ def reconcilers(
             shows_failures=True,
         ),
         Kind.CERTIFICATE: Reconciler(
-            reconcile=certificates.reconcile, stalled_retry=backoff.PASS_SECONDS[-1]
+            reconcile=certificates.reconcile,
+            stalled_retry=backoff.PASS_SECONDS[-1],
+            incident=IncidentCode.CERTIFICATE_FAILING,
         ),
-        Kind.COMMIT_STATUS: outward(reconcile=statuses.reconcile),
+        Kind.COMMIT_STATUS: outward(
+            reconcile=statuses.reconcile, incident=IncidentCode.COMMIT_STATUS_UNSENT
+        ),
         **writeback.reconcilers(outward),
-        Kind.WEBHOOKS: Reconciler(reconcile=webhooks.reconcile, over_network=True),
+        Kind.WEBHOOKS: Reconciler(
+            reconcile=webhooks.reconcile, over_network=True, incident=IncidentCode.WEBHOOKS_FAILING
+        ),
         Kind.ALL_APPS: Reconciler(reconcile=apps.name_all),
         Kind.CHANGED_APPS: Reconciler(reconcile=apps.name_changed),
         Kind.KEPT_IMAGES: Reconciler(reconcile=keeper.reconcile),
         Kind.GC_ROOTS: Reconciler(reconcile=sources.protect),
         Kind.HEALTH: Reconciler(reconcile=schedule.look),
         Kind.PROBES: Reconciler(reconcile=schedule.probe),
+        Kind.DISK: Reconciler(reconcile=disk.reconcile),
         Kind.RESYNC: Reconciler(reconcile=resync.reconcile),
         Kind.WATCHDOG: Reconciler(reconcile=watchdog),
     }

@@ -2,9 +2,13 @@
 
 import anyio
 import pytest
+from msgspec.structs import replace
 
-from supervisor.model.errors import Retry
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.git_url import GitUrl
 from supervisor.model.incident import Incident, IncidentCode
+from supervisor.model.setting_types import SecretRef
+from supervisor.model.settings import RepairSettings
 
 pytestmark = pytest.mark.anyio
 
@@ -55,6 +59,83 @@ async def test_a_restart_of_the_daemon_neither_ends_nor_renews_what_goes_on(worl
     world.reader.put("home", PHOTOS)
     async with world.running():
         assert not kept(world), "it was over before the daemon came back"
+
+
+async def test_what_crashes_each_time_it_has_run_for_a_while_is_one_until_it_is_calm(world):
+    """Between two crashes, it looks well."""
+    world.settings = replace(world.settings, repair=RepairSettings(resync=0))
+    heard = []
+    world.reader.put("home", PHOTOS)
+    async with world.running() as daemon:
+        daemon.incidents.subscribe(lambda opened, over: heard.append((len(opened), len(over))))
+        for seconds in (10, 10, 50, 80, 110):
+            assert "gallery.service" in world.machine.running
+            world.systemd.dies("gallery.service")
+            await anyio.sleep(seconds)
+        assert heard == [(1, 0)]
+        await anyio.sleep(4_000)
+        assert heard == [(1, 0), (0, 1)]
+
+
+async def test_an_image_that_cannot_be_pulled_and_a_secret_that_nobody_provides(world):
+    files = {"web/web.container": "image=gone:1", "db/db.container": "secret=word"}
+    world.reader.put("home", files)
+    async with world.running() as daemon:
+        await anyio.sleep(100)
+        assert kept(world).keys() == told(daemon).keys()
+        assert {key.partition("/")[0] for key in kept(world)} == {
+            "image-unavailable",
+            "secret-missing",
+        }
+
+
+async def test_what_podvisor_cannot_do_by_itself_says_which_and_for_what(world):
+    source = replace(
+        world.settings.sources["home"],
+        git=GitUrl("https://git.example/me/home"),
+        status="gitea",
+        status_token=SecretRef("file:/token"),
+        status_context="podvisor/pi",
+    )
+    world.settings = replace(world.settings, sources={"home": source})
+    world.secrets.known[SecretRef("file:/token")] = b"x"
+    world.git_host.failure = Stalled("no such token")
+    async with world.running():
+        await anyio.sleep(10)
+        assert [*kept(world)] == ["commit-status-unsent//home"]
+        world.git_host.failure = None
+        await anyio.sleep(10_000)
+        assert not kept(world)
+
+
+async def test_a_disk_that_is_nearly_full_is_told_once_until_there_is_room(world):
+    async def look(daemon):
+        daemon.queue.add("disk")
+        await daemon.queue.wait_idle()
+
+    async with world.running() as daemon:
+        assert not kept(world)
+        world.host.free_bytes["/store"] = 900 << 20
+        await look(daemon)
+        (one,) = kept(world).values()
+        assert (one.code, one.subject) == (IncidentCode.DISK_NEARLY_FULL, "/store")
+        assert "944 MB are free in /store" in one.text
+        world.host.free_bytes["/store"] = (1 << 30) + 1
+        await look(daemon)
+        assert kept(world), "a little more is no room yet"
+        world.host.free_bytes["/store"] = 2 << 30
+        await look(daemon)
+        assert not kept(world)
+        codes = [one.code for one in world.events() if one.code.startswith("disk-")]
+        assert codes == ["disk-nearly-full", "disk-free-again"]
+
+
+async def test_the_disk_is_looked_at_when_a_pull_fails(world):
+    world.settings = replace(world.settings, repair=RepairSettings(resync=0))
+    async with world.running() as daemon:
+        world.host.free_bytes[world.ledger.folder] = 0
+        await world.push(daemon, {"web/web.container": "image=gone:1"})
+        assert f"disk-nearly-full//{world.ledger.folder}" in kept(world)
 
 
 async def test_a_source_that_cannot_be_read_is_one_until_it_can(world):

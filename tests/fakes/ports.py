@@ -1336,6 +1336,11 @@ class FakeHost:
         self.changes = FakeWatch[str]()
         self.holders: dict[tuple[int, str], str] = {}
         """Port and protocol to who listens there."""
+        self.free_bytes: dict[str, int] = {}
+        """Folder to what is free there; a terabyte elsewhere."""
+
+    async def free(self, folders: Collection[str]) -> dict[str, int]:
+        return {one: self.free_bytes.get(one, 1 << 40) for one in folders}
 
     def watch(self) -> AbstractAsyncContextManager[AsyncIterator[str]]:
         return self.changes.open()

@@ -10,9 +10,12 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from supervisor.adapters.host.commands import PATIENCE_SECONDS, answer
 from supervisor.kit.programs import is_installed
 from supervisor.model.errors import Finding
+from supervisor.model.incident import IncidentCode
 
 OLDEST_PODMAN = (5, 0)
 _GENERATOR_FOLDERS = (
@@ -50,9 +53,12 @@ class Machine:
         self._ask = ask or answer
 
     def prerequisites(self) -> list[Finding]:
-        """Everything that is missing, in the order in which it is to be mended."""
+        """Everything that is missing, in the order in which it is to be mended.
+
+        The subject of each is the name of the check, with hyphens.
+        """
         return [
-            found
+            replace(found, code=IncidentCode.HOST_UNFIT, subject=check.__name__.replace("_", "-"))
             for check in (
                 self.rootless,
                 self.control_groups,

@@ -75,6 +75,11 @@ class SqliteLedger:
         self._settings = settings
         self._until_trim = 0
 
+    @property
+    def folder(self) -> str:
+        """Where it is written."""
+        return str(self._path.parent)
+
     def problem(self) -> str:
         """Why it cannot write now, empty if it can."""
         return self._problem

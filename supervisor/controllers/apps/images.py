@@ -179,7 +179,7 @@ class ImageController(msgspec.Struct, kw_only=True):
             self._log(image, concerned, ok=False, reason=str(failure), detail=hint)
         if concerned:
             self._errors[image] = words
-        self.queue.add(*Kind.APP.keys(sorted(apps)))
+        self.queue.add(*Kind.APP.keys(sorted(apps)), Kind.DISK)
 
     def _concerned(self, image: str, waiting: Collection[str]) -> set[str]:
         return {*waiting, *self._ahead.get(image, ())}

@@ -14,9 +14,9 @@ from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.status.incidents import BAD, incidents
 from supervisor.kit.clock import Clock
 from supervisor.model.incident import Incident
-from supervisor.model.status import Status
+from supervisor.model.status import AppStatus, Status
 
-_ANYWAY = (Kind.CERTIFICATE, Kind.ALL_APPS, Kind.WEBHOOKS, Kind.RESYNC)
+_ANYWAY = (Kind.CERTIFICATE, Kind.ALL_APPS, Kind.WEBHOOKS, Kind.DISK, Kind.RESYNC)
 """After these there may be others without a sign that is cheap to see."""
 
 Listener = Callable[[Sequence[Incident], Sequence[Incident]], None]
@@ -30,6 +30,8 @@ class IncidentLog(msgspec.Struct, kw_only=True):
     desired_state: DesiredState
     ledger: Ledger
     clock: Clock
+    others: Callable[[], Iterable[object]] = tuple
+    """What else may be wrong, besides what stands on the board."""
     _listeners: list[Listener] = []
     _signs: list[object] = []
     """What `follow` saw last; held, so that nothing else gets the same identity."""
@@ -79,12 +81,17 @@ class IncidentLog(msgspec.Struct, kw_only=True):
 
     def _signs_now(self) -> Iterable[object]:
         board = self.board
-        yield from (one for one in board.apps.values() if one.state in BAD)
+        yield from (one for one in board.apps.values() if one.state in BAD or _has_failed(one))
         yield from (one.error for one in board.sources.values() if one.error)
         yield from board.problems.values()
         yield from (found for found in self.desired_state.source_findings.values() if found)
         yield self.ledger.problem() or None
+        yield from self.others()
         yield board.has_looked
+
+
+def _has_failed(app: AppStatus) -> bool:
+    return any(one.failed for one in app.updates)
 
 
 def _since(one: Incident, known: dict[str, Incident], now: float) -> Incident:

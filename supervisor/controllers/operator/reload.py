@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 
 import anyio
@@ -15,6 +15,7 @@ from supervisor.core.config.reader import Reading, placed, secret_refs
 from supervisor.core.config.toml_lines import Path
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import EventKind
+from supervisor.model.incident import IncidentCode
 from supervisor.model.setting_types import SecretRef
 from supervisor.model.settings import Settings
 from supervisor.model.status import Reloaded
@@ -27,6 +28,12 @@ _OLD_ONES_STAY = Finding(
 
 _PATIENCE_SECONDS = 1.0
 """How long a reload waits for news of secrets: meanwhile the daemon hears no signal."""
+
+
+def of_settings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return these with the code of what is wrong with the settings: one for all of a kind."""
+    codes = {True: IncidentCode.SETTINGS_REFUSED, False: IncidentCode.SETTINGS_DOUBTFUL}
+    return tuple(msgspec.structs.replace(one, code=codes[one.fatal]) for one in findings)
 
 
 async def missing_secrets(
@@ -67,6 +74,9 @@ class SettingsFile(msgspec.Struct, frozen=True, kw_only=True):
 
     def findings(self) -> tuple[Finding, ...]:
         """What is wrong with the settings on disk, and whether they are those in force."""
+        return of_settings(self._findings())
+
+    def _findings(self) -> tuple[Finding, ...]:
         reading = self.load()
         if reading.settings is None:
             return (*reading.findings, _OLD_ONES_STAY)

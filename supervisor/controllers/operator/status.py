@@ -16,6 +16,7 @@ from supervisor.controllers.images.registry_receiver import RegistryReceiver
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.incidents import IncidentLog
+from supervisor.controllers.operator.reload import of_settings
 from supervisor.controllers.operator.unfitting import unfitting
 from supervisor.controllers.ports import Systemd
 from supervisor.controllers.sources.webhooks import WebhookController
@@ -31,6 +32,7 @@ from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.certificate_status import CertificateStatus
 from supervisor.model.errors import Failure, Finding
+from supervisor.model.incident import IncidentCode
 from supervisor.model.need import NeedKind
 from supervisor.model.observed import UnitState
 from supervisor.model.status import AppStatus, SourceStatus, Status
@@ -38,6 +40,7 @@ from supervisor.model.status import AppStatus, SourceStatus, Status
 NO_SOURCE = Finding(
     message="the settings name no source, so there is nothing to deploy",
     hint="add [sources.NAME] with `git` or `folder`, then: podvisor reload",
+    code=IncidentCode.SETTINGS_DOUBTFUL,
     fatal=False,
 )
 _PATIENCE_SECONDS = 1.0
@@ -110,9 +113,10 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
         }
         others = (problem for key, problem in board.problems.items() if key not in told)
         problems = (*bare.problems, *others)
-        if not self.desired_state.settings.sources:
-            problems = (*problems, NO_SOURCE)
-        problems = (*problems, *unfitting(self.desired_state, self.desired_state.settings))
+        settings = self.desired_state.settings
+        no_source = () if settings.sources else (NO_SOURCE,)
+        doubtful = of_settings((*no_source, *unfitting(self.desired_state, settings)))
+        problems = (*problems, *doubtful)
         apps = (one for one in board.now(units) if not app or one.name == app)
         status = replace(
             bare,

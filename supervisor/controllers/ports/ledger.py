@@ -80,6 +80,10 @@ class AppliedState(Protocol):
 class Ledger(Events, Documents, AppliedState, Protocol):
     """The durable record. Synchronous: SQLite in WAL mode, microseconds for an entry."""
 
+    @property
+    def folder(self) -> str:
+        """Where it is written."""
+
     def together(self) -> AbstractContextManager[None]:
         """Write what is recorded within in one transaction, and tell of it, at the end.
 

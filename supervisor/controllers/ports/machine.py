@@ -1,6 +1,6 @@
 """The machine that podvisor runs on."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol, TypeVar
 
@@ -17,6 +17,13 @@ class Host(Protocol):
 
     async def port_holder(self, port: int, protocol: str) -> str:
         """Say in words who listens on a port (`tcp`, `udp`, or empty: either); empty if nobody."""
+
+    async def free(self, folders: Collection[str]) -> dict[str, int]:
+        """Bytes that are free for this user in these folders, 0 where no more files can be made.
+
+        Of folders of one file system only the first is told of; one that cannot be asked is left
+        out.
+        """
 
 
 class Prober(Protocol):

@@ -32,7 +32,7 @@ UNMET_SECONDS = 3600
 """After which a condition that was not met is tested again."""
 
 SETTLE_SECONDS = 30
-"""A crash loop is not over because the unit runs at this very moment."""
+"""A crash loop is not over because the unit runs at this very moment; for each time."""
 
 
 def files_of(app: str) -> str:
@@ -98,7 +98,12 @@ def in_a_row(state: RepairState) -> str:
 
 def settles_at(state: RepairState | None) -> float:
     """When a unit that was brought back again and again may be called well, if it runs on."""
-    return state.last_at + SETTLE_SECONDS if state and state.failures > 1 else 0.0
+    return state.last_at + settle_seconds(state) if state and state.failures > 1 else 0.0
+
+
+def settle_seconds(state: RepairState) -> float:
+    """For how long it has to run on before; the first time it was brought back does not count."""
+    return calm_seconds(state.failures - 1)
 
 
 def looks_again(

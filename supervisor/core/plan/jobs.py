@@ -18,6 +18,7 @@ from supervisor.core.plan.ownership import owned_after
 from supervisor.kit.texts import count
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.errors import Finding
+from supervisor.model.incident import IncidentCode
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import JobRun, Manifest, Observed, PodmanObject
 from supervisor.model.plan import (
@@ -61,6 +62,8 @@ def failed_job(wanted: DesiredApp, observed: Observed) -> Finding | None:
         f"its job {run.failed} failed, so nothing else was changed: {run.why}",
         wanted.source_path(wanted.runtime_units[run.failed].path),
         f"mend it in the source; or `podvisor sync {wanted.name}` runs it again",
+        code=IncidentCode.JOB_FAILED,
+        subject=run.failed,
     )
 
 

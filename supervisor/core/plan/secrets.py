@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.certificate_secret import certificate_secret
 from supervisor.model.errors import Finding
+from supervisor.model.incident import IncidentCode
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import Observed
 from supervisor.model.plan import PutSecrets, RemoveSecret
@@ -75,6 +76,8 @@ def secret_blockers(
                 app.source_path(use.path),
                 _how_to_provide(use.name, unit.kind),
                 line=use.line,
+                code=IncidentCode.SECRET_MISSING,
+                subject=use.name,
             )
 
 

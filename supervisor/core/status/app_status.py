@@ -6,10 +6,10 @@ import msgspec
 
 from supervisor.core.health import wanted_units
 from supervisor.core.health.crash_backoff import (
-    SETTLE_SECONDS,
     calm_at,
     in_a_row,
     is_looping,
+    settle_seconds,
     settles_at,
 )
 from supervisor.core.health.gate import rollout_of
@@ -104,7 +104,7 @@ def app_status(
             kind=NeedKind.UNIT,
             subject=one.name,
             text=f"{one.name} runs, after {in_a_row(repairs[one.name])}",
-            detail=f"it has to stay up for {format_duration(SETTLE_SECONDS)}",
+            detail=f"it has to stay up for {format_duration(settle_seconds(repairs[one.name]))}",
             failing=True,
         )
         for one in settling

@@ -3,9 +3,10 @@
 Takes the plain JSON of `model.status.Status`, as `core.status.in_words` does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from supervisor.core.images.words import update_in_words
 from supervisor.core.status.in_words import (
     certificate_in_words,
     health_in_words,
@@ -14,7 +15,10 @@ from supervisor.core.status.in_words import (
     trouble_in_words,
 )
 from supervisor.model.incident import Incident, IncidentCode
+from supervisor.model.need import NeedKind
 
+REGISTRIES = "images/"
+"""What the names of registries whose webhooks are heard begin with, beside those of sources."""
 BAD = ("refused", "failing", "reverted")
 """States of an app in which something is wrong with it."""
 
@@ -23,6 +27,26 @@ _OF_FINDINGS = {
     "reverted": IncidentCode.APP_REVERTED,
     "failing": IncidentCode.APP_FAILING,
 }
+OF_NEEDS = {
+    NeedKind.IMAGE: IncidentCode.IMAGE_UNAVAILABLE,
+    NeedKind.SECRET: IncidentCode.SECRET_MISSING,
+    NeedKind.CERTIFICATE: IncidentCode.CERTIFICATE_FAILING,
+    NeedKind.JOB: IncidentCode.JOB_FAILED,
+    NeedKind.APP: IncidentCode.DEPENDENCY_FAILING,
+    NeedKind.MOVE: IncidentCode.DEPENDENCY_FAILING,
+    NeedKind.UNIT: IncidentCode.UNIT_DOWN,
+    NeedKind.FILE: IncidentCode.FILES_CHANGED,
+    NeedKind.VOLUMES: IncidentCode.VOLUMES_FAILING,
+    NeedKind.STEP: IncidentCode.APP_FAILING,
+}
+"""What it is that could not be had."""
+_COMMANDS = {
+    NeedKind.CERTIFICATE: "podvisor certs show {subject}",
+    NeedKind.APP: "podvisor status {app}",
+    NeedKind.MOVE: "podvisor status {app}",
+    NeedKind.UNIT: "podvisor logs {subject} -n 30",
+}
+"""What to type next; else to have it tried again."""
 
 
 def incidents(status: dict[str, Any], now: float) -> dict[str, Incident]:
@@ -38,7 +62,10 @@ def incidents(status: dict[str, Any], now: float) -> dict[str, Incident]:
 
 def _of_podvisor(status: dict[str, Any]) -> Iterator[Incident]:
     for one in own_problems(status):
-        yield _finding(IncidentCode.SUPERVISOR, one, subject=one["message"])
+        yield _finding(IncidentCode.SUPERVISOR_FAILING, one, subject=one["message"])
+    for one in status.get("registry_webhooks", ()):
+        if one.get("problem"):
+            yield _deaf(f"{REGISTRIES}{one['name']}", one["problem"])
 
 
 def _of_sources(status: dict[str, Any]) -> Iterator[Incident]:
@@ -52,22 +79,46 @@ def _of_sources(status: dict[str, Any]) -> Iterator[Incident]:
                 hint="what runs goes on running",
                 command="podvisor sync",
             )
+        if why := (source.get("webhook") or {}).get("problem"):
+            yield _deaf(name, why)
         for one in source.get("findings", ()):
             if one.get("fatal", True):
                 subject = ":".join(filter(None, (name, one.get("path", ""))))
                 yield _finding(IncidentCode.SOURCE_REFUSED, one, subject=subject)
 
 
+def _deaf(name: str, why: str) -> Incident:
+    return Incident(
+        code=IncidentCode.WEBHOOKS_FAILING,
+        subject=name,
+        text=f"webhooks of {name} cannot be heard: {why}",
+        hint="it is polled as if there were none",
+        command=f"podvisor webhook test {name.removeprefix(REGISTRIES)}",
+    )
+
+
 def _of_app(app: dict[str, Any], now: float) -> Iterator[Incident]:
     name, state = app["name"], app["state"]
     if state in BAD:
         code = _OF_FINDINGS[state]
-        lines = [*_findings(app, code), *_failing_needs(app), *_bad_units(app, now)]
+        units = [*_bad_units(app, now)]
+        logs = {one.subject: one.log for one in units}
+        lines = [*_findings(app, code), *_failing_needs(app, logs), *units]
         bare = Incident(code=code, app=name, text=state, command=f"podvisor status {name}")
         yield from lines or [bare]
+    for one in app.get("updates", ()):
+        if one.get("failed"):
+            yield Incident(
+                code=IncidentCode.UPDATE_FAILED,
+                app=name,
+                subject=one["image"],
+                text=update_in_words(one["image"], one, now=now),
+                hint=f"push a better one; or podvisor retry {name}, to try it again",
+                command=f"podvisor history {name}",
+            )
     for one in app.get("certificates", ()):
         yield Incident(
-            code=IncidentCode.CERTIFICATE,
+            code=IncidentCode.CERTIFICATE_FAILING,
             app=name,
             subject=one["name"],
             text=f"certificate {one['name']}: {certificate_in_words(one, now)}",
@@ -84,23 +135,40 @@ def _findings(app: dict[str, Any], code: IncidentCode) -> Iterator[Incident]:
 
 def _finding(code: IncidentCode, one: dict[str, Any], *, subject: str) -> Incident:
     place = f"{one['path']}:{one['line']}" if one.get("line") else one.get("path", "")
-    text = ": ".join(filter(None, (place, one["message"])))
-    app, hint = one.get("app", ""), one.get("hint", "")
-    return Incident(code=code, app=app, subject=subject, text=text, hint=hint)
+    if own := one.get("code"):
+        code, subject = IncidentCode(own), one.get("subject", "")
+    log = tuple(one.get("log", ()))
+    return Incident(
+        code=code,
+        app=one.get("app", ""),
+        subject=subject,
+        text=": ".join(filter(None, (place, without_log(one["message"], log)))),
+        hint=one.get("hint", ""),
+        log=log,
+    )
 
 
-def _failing_needs(app: dict[str, Any]) -> Iterator[Incident]:
+def without_log(text: str, log: Sequence[str]) -> str:
+    """Return a text without the lines of a log that stand in it, after a colon."""
+    before, lines, after = text.partition(": " + "\n".join(log))
+    is_whole = bool(log and lines) and after[:1] in ("", ";")
+    return before + after if is_whole else text
+
+
+def _failing_needs(app: dict[str, Any], logs: Mapping[str, tuple[str, ...]]) -> Iterator[Incident]:
     for one in app.get("waiting", ()):
         if one.get("failing"):
             # A unit that crashes again and again is one incident, whether it is up just now or not.
-            is_unit = one["kind"] == "unit"
-            retry, logs = f"podvisor retry {app['name']}", f"podvisor logs {one['subject']} -n 30"
+            kind = NeedKind(one["kind"])
+            command = _COMMANDS.get(kind, f"podvisor retry {app['name']}")
+            log = logs.get(one["subject"], ()) if kind is NeedKind.UNIT else ()
             yield Incident(
-                code=IncidentCode.UNIT_DOWN if is_unit else IncidentCode.NEED_FAILING,
+                code=OF_NEEDS[kind],
                 app=app["name"],
                 subject=one["subject"],
-                text=need_in_words(one),
-                command=logs if is_unit else retry,
+                text=without_log(need_in_words(one), log),
+                command=command.format(subject=one["subject"], app=one.get("app") or app["name"]),
+                log=log,
             )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from supervisor.adapters.host.checks import Machine
 from supervisor.adapters.host.commands import answer
+from supervisor.model.incident import IncidentCode
 
 
 class Fake:
@@ -67,6 +68,18 @@ def test_a_machine_where_all_is_well_runs_no_command(fake: Fake) -> None:
     assert fake.asked == []
 
 
+SUBJECTS = {
+    "rootless",
+    "control-groups",
+    "podman",
+    "subordinate-ids",
+    "lingering",
+    "user-manager",
+    "podman-socket",
+}
+"""Notifications are filtered by these: they stay."""
+
+
 def lacks(path: str) -> Callable[[Fake], None]:
     return lambda fake: (fake.root / path).unlink()
 
@@ -110,6 +123,8 @@ def test_says_what_is_missing_and_what_mends_it(
     assert message in found.message
     assert hint in found.hint
     assert found.fatal is ("linger" not in message)
+    assert found.code is IncidentCode.HOST_UNFIT
+    assert found.subject in SUBJECTS
 
 
 @pytest.mark.parametrize(

@@ -69,3 +69,12 @@ async def test_without_a_system_bus_it_is_said_once(
     (record,) = caplog.records
     assert "cannot hear of suspends" in record.message
     assert "No such file" in record.message
+
+
+@pytest.mark.anyio
+async def test_what_is_free_is_told_once_of_each_file_system(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+    free = await HostWatch().free([str(inner), str(tmp_path), str(tmp_path / "gone")])
+    assert free.keys() == {str(inner)}
+    assert free[str(inner)] >= 0

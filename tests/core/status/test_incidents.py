@@ -1,7 +1,8 @@
 import pytest
 
-from supervisor.core.status.incidents import incidents
-from supervisor.model.incident import Incident, IncidentCode
+from supervisor.core.status.incidents import OF_NEEDS, incidents, without_log
+from supervisor.model.incident import Incident
+from supervisor.model.need import NeedKind
 
 NOW = 1_000_000.0
 APP = {"name": "web", "source": "home", "state": "ready"}
@@ -36,7 +37,29 @@ def test_nothing_is_wrong_with_an_app_that_is_well() -> None:
                 "state": "failing",
                 "waiting": [{"kind": "image", "subject": "x:1", "text": "x:1", "failing": True}],
             },
-            "need-failing/web/x:1",
+            "image-unavailable/web/x:1",
+        ),
+        (
+            {
+                "state": "refused",
+                "findings": [
+                    {
+                        "message": "needs the secret word",
+                        "path": "web.container",
+                        "code": "secret-missing",
+                        "subject": "word",
+                    }
+                ],
+            },
+            "secret-missing/web/word",
+        ),
+        (
+            {
+                "updates": [
+                    {"image": "nginx", "version": {"runs": "x"}, "why": "no", "failed": True}
+                ]
+            },
+            "update-failed/web/nginx",
         ),
         (
             {"state": "failing", "units": [{**UNIT, "active": "failed", "up": False}]},
@@ -48,7 +71,7 @@ def test_nothing_is_wrong_with_an_app_that_is_well() -> None:
         ),
         (
             {"certificates": [{"name": "site", "state": "failing", "error": "no DNS"}]},
-            "certificate/web/site",
+            "certificate-failing/web/site",
         ),
     ],
 )
@@ -61,11 +84,16 @@ def test_what_is_wrong_with_an_app_has_a_key_that_stays(app: dict[str, object], 
 
 def test_what_is_wrong_beside_the_apps() -> None:
     status = {
-        "problems": [{"message": "cannot reach systemd"}],
+        "problems": [
+            {"message": "cannot reach systemd"},
+            {"message": "no lingering", "code": "host-unfit", "subject": "lingering"},
+        ],
+        "registry_webhooks": [{"name": "ghcr", "problem": "no such file"}],
         "sources": [
             {
                 "name": "home",
                 "error": "no route to host",
+                "webhook": {"scheme": "github", "problem": "no such file"},
                 "findings": [
                     {"message": "is no folder", "path": "x"},
                     {"message": "?", "fatal": False},
@@ -73,11 +101,27 @@ def test_what_is_wrong_beside_the_apps() -> None:
             }
         ],
     }
-    assert [one.code for one in incidents(status, NOW).values()] == [
-        IncidentCode.SUPERVISOR,
-        IncidentCode.SOURCE_UNREADABLE,
-        IncidentCode.SOURCE_REFUSED,
+    assert [*incidents(status, NOW)] == [
+        "supervisor-failing//cannot reach systemd",
+        "host-unfit//lingering",
+        "webhooks-failing//images/ghcr",
+        "source-unreadable//home",
+        "webhooks-failing//home",
+        "source-refused//home:x",
     ]
+
+
+def test_whatever_an_app_may_need_has_a_code() -> None:
+    assert OF_NEEDS.keys() == set(NeedKind)
+
+
+def test_a_text_does_not_repeat_the_lines_of_the_log() -> None:
+    text = "web failed (exit-code): exit status 1: a\nb; port 80 is taken by nginx"
+    assert without_log(text, ["a", "b"]) == (
+        "web failed (exit-code): exit status 1; port 80 is taken by nginx"
+    )
+    assert without_log(text, ["c"]) == text
+    assert without_log(text, []) == text
 
 
 def test_what_is_said_of_the_same_thing_may_change_and_its_key_does_not() -> None:
