@@ -1,5 +1,7 @@
 """Exit codes of all commands; docs/reference/exit-codes.md explains them."""
 
+from collections.abc import Sequence
+
 OK = 0
 ERROR = 1
 CHANGES = 2
@@ -25,9 +27,15 @@ MEANINGS = {
 }
 
 
-def epilog(*special: int, **other: str) -> str:
-    """Say for a command's help which codes it returns; `other` gives a code other words: c3="…"."""
+def epilog(*special: int, examples: Sequence[str] = (), **other: str) -> str:
+    """Say for a command's help how it is typed, and which codes it returns.
+
+    `other` gives a code other words: c3="…".
+    """
     chosen = sorted({OK, ERROR, *special})
     words = {code: other.get(f"c{code}", MEANINGS[code]) for code in chosen}
     # \b keeps click from filling the lines into one paragraph.
-    return "\b\nExit codes:\n" + "\n".join(f"  {code}  {text}" for code, text in words.items())
+    parts = ["\b\nExit codes:", *(f"  {code}  {text}" for code, text in words.items())]
+    if examples:
+        parts = ["\b\nExamples:", *(f"  {one}" for one in examples), "", *parts]
+    return "\n".join(parts)

@@ -25,7 +25,12 @@ _LABEL = re.compile(r"([^=/]{1,60}?)=(.+)", re.DOTALL)
 
 @click.command(
     short_help="Measure what podvisor costs, beside anything else.",
-    epilog=codes.epilog(codes.NOT_RUNNING, codes.INTERRUPTED, c0="measured; warnings may be said"),
+    epilog=codes.epilog(
+        codes.NOT_RUNNING,
+        codes.INTERRUPTED,
+        c0="measured; warnings may be said",
+        examples=("podvisor bench idle --window 5m --unit traefik.service",),
+    ),
 )
 @click.argument("what", type=click.Choice(["idle"]))
 @click.option(

@@ -10,23 +10,30 @@ from supervisor.cli import codes
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, Refused, ask
 from supervisor.cli.fast.follow import told
+from supervisor.cli.local.offers import offer
 from supervisor.cli.show import certificate_view, rehearsal_view, screen
 from supervisor.cli.show.groups import HintingGroup
 
 _NOT_WELL = "one is missing, has expired, cannot be renewed, or is not served"
-_ORDERED = codes.epilog(
-    *(codes.NOT_WELL, codes.NOT_RUNNING),
-    c0="there is another one, and it is in use",
-    c1="no app asks for it, or it could not be done: the reason is said",
-    c3="there is no other one yet, or it is not in use: the reason is said",
-)
+
+
+def _ordered(example: str) -> str:
+    return codes.epilog(
+        *(codes.NOT_WELL, codes.NOT_RUNNING),
+        examples=(example,),
+        c0="there is another one, and it is in use",
+        c1="no app asks for it, or it could not be done: the reason is said",
+        c3="there is no other one yet, or it is not in use: the reason is said",
+    )
 
 
 @click.group(
     cls=HintingGroup,
     invoke_without_command=True,
     short_help="Show certificates, and have others issued.",
-    epilog=codes.epilog(codes.NOT_WELL, codes.NOT_RUNNING, c3=_NOT_WELL),
+    epilog=codes.epilog(
+        codes.NOT_WELL, codes.NOT_RUNNING, c3=_NOT_WELL, examples=("podvisor certs",)
+    ),
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON (model/certificate_status.py).")
 @click.pass_context
@@ -58,9 +65,10 @@ def command(ctx: click.Context, as_json: bool) -> int | None:
         codes.NOT_RUNNING,
         c1="no app asks for it",
         c3="it is missing, has expired, cannot be renewed, or is not served",
+        examples=("podvisor certs show site",),
     ),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=offer("certificate"))
 @click.option("--json", "as_json", is_flag=True, help="Write JSON (model/certificate_status.py).")
 def show(name: str, as_json: bool) -> int:
     """Show one certificate: its names, serial number, files, who uses it, and what failed."""
@@ -80,8 +88,11 @@ def show(name: str, as_json: bool) -> int:
     return _code(found)
 
 
-@command.command(short_help="Have another one issued, whether it is due or not.", epilog=_ORDERED)
-@click.argument("name")
+@command.command(
+    short_help="Have another one issued, whether it is due or not.",
+    epilog=_ordered("podvisor certs renew site --now"),
+)
+@click.argument("name", shell_complete=offer("certificate"))
 @click.option("--now", is_flag=True, help="Also before the next try after a failure is due.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines: events, then the reply.")
 def renew(name: str, now: bool, as_json: bool) -> int:
@@ -94,9 +105,10 @@ def renew(name: str, now: bool, as_json: bool) -> int:
 
 
 @command.command(
-    short_help="Have a certificate declared void, and another one issued.", epilog=_ORDERED
+    short_help="Have a certificate declared void, and another one issued.",
+    epilog=_ordered("podvisor certs revoke site"),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=offer("certificate"))
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines: events, then the reply.")
 def revoke(name: str, as_json: bool) -> int:
     """Have the issuer declare the current certificate void: its key is not to be trusted.
@@ -114,6 +126,7 @@ def revoke(name: str, as_json: bool) -> int:
         c0="all is taken over that can be, or was before",
         c1="PATH cannot be read, or there is nothing in it that can be taken over",
         c3="something in PATH is of no use: the reason is said; the rest is taken over",
+        examples=("podvisor certs import /etc/letsencrypt --dry-run",),
     ),
 )
 @click.argument("path", type=click.Path(readable=False))
@@ -183,9 +196,10 @@ def import_(
         c0="nothing is wrong",
         c1="no app asks for it, it is being ordered just now, or there is no such issuer",
         c3="something is wrong: what, and what to do, is said",
+        examples=("podvisor certs test site",),
     ),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=offer("certificate"))
 @click.option("--issuer", default="", help="Try the order at this issuer of the settings.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON (model/rehearsal.py).")
 def test(name: str, issuer: str, as_json: bool) -> int:
@@ -209,7 +223,11 @@ def test(name: str, issuer: str, as_json: bool) -> int:
 
 @command.command(
     short_help="Print the certificate of podvisor's own authority.",
-    epilog=codes.epilog(c0="it is printed", c1="there is none yet, or it cannot be read"),
+    epilog=codes.epilog(
+        c0="it is printed",
+        c1="there is none yet, or it cannot be read",
+        examples=("podvisor certs root >podvisor-root.pem",),
+    ),
 )
 @click.pass_obj
 def root(config: str) -> int:

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 @click.command(
     short_help="Judge a repository, without a daemon.",
     epilog=codes.epilog(
-        c0="nothing fatal was found", c1="something would be refused, or PATH cannot be read"
+        c0="nothing fatal was found",
+        c1="something would be refused, or PATH cannot be read",
+        examples=("podvisor check ~/apps",),
     ),
 )
 @click.argument("path", type=click.Path(), default=".")

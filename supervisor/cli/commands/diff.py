@@ -7,6 +7,7 @@ import click
 
 from supervisor.cli import codes
 from supervisor.cli.fast.answer import answer
+from supervisor.cli.local.offers import offer
 from supervisor.cli.show import screen
 
 if TYPE_CHECKING:
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
 
 @click.command(
     short_help="Show what would change, line by line.",
-    epilog=codes.epilog(codes.CHANGES, c0="nothing differs (without --exit-code: it was shown)"),
+    epilog=codes.epilog(
+        codes.CHANGES,
+        c0="nothing differs (without --exit-code: it was shown)",
+        examples=("podvisor diff web",),
+    ),
 )
-@click.argument("apps", nargs=-1, metavar="[APP]...")
+@click.argument("apps", nargs=-1, metavar="[APP]...", shell_complete=offer("app"))
 @click.option("--units", is_flag=True, help="Also the service units that come out of the files.")
 @click.option(
     "--exit-code", is_flag=True, help="Return 2 if something differs, 1 if something is refused."

@@ -8,6 +8,7 @@ import click
 from supervisor.cli import codes
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, stream
+from supervisor.cli.local.offers import offer
 from supervisor.cli.local.times import moment
 from supervisor.cli.show import screen
 from supervisor.cli.show.log_lines import show_event
@@ -17,15 +18,32 @@ _USUAL_LIMIT = 50
 
 @click.command(
     short_help="Show what was done, to what, when and why.",
-    epilog=codes.epilog(codes.NOT_RUNNING, codes.INTERRUPTED, c4="--follow needs the daemon"),
+    epilog=codes.epilog(
+        codes.NOT_RUNNING,
+        codes.INTERRUPTED,
+        c4="--follow needs the daemon",
+        examples=("podvisor events web --since 2h", "podvisor events --follow --json"),
+    ),
 )
 @click.option("-f", "--follow", is_flag=True, help="Go on with what happens from now on.")
 @click.option("--since", type=moment, metavar="WHEN", help="As 2h or 7d ago, or an ISO date.")
-@click.argument("app", default="", metavar="[APP]")
+@click.argument("app", default="", metavar="[APP]", shell_complete=offer("app"))
 @click.option("--until", type=moment, metavar="WHEN", help="And before then.")
 @click.option("--failed", is_flag=True, help="Only what failed, or is bad news.")
-@click.option("--code", default="", metavar="CODE", help="Only of this code, as step-pull-failed.")
-@click.option("--unit", default="", metavar="NAME", help="Only of this unit (.service is added).")
+@click.option(
+    "--code",
+    default="",
+    metavar="CODE",
+    shell_complete=offer("event code"),
+    help="Only of this code, as step-pull-failed.",
+)
+@click.option(
+    "--unit",
+    default="",
+    metavar="NAME",
+    shell_complete=offer("unit"),
+    help="Only of this unit (.service is added).",
+)
 @click.option(
     "-n",
     "--limit",

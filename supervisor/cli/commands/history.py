@@ -9,6 +9,7 @@ import click
 from supervisor.cli import codes
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, ask
+from supervisor.cli.local.offers import offer
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
 from supervisor.core.health.release import images_in_words
@@ -21,9 +22,9 @@ _SHORT = 8
 
 @click.command(
     short_help="Show the revisions of an app that ran here.",
-    epilog=codes.epilog(c0="shown, also where no daemon runs"),
+    epilog=codes.epilog(c0="shown, also where no daemon runs", examples=("podvisor history web",)),
 )
-@click.argument("app")
+@click.argument("app", shell_complete=offer("app"))
 @click.option("--json", "as_json", is_flag=True, help="Write JSON (model/status.py: History).")
 def command(app: str, as_json: bool) -> int:
     """Show which revisions of an app were tried here, when, and what came of them.

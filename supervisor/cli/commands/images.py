@@ -8,6 +8,7 @@ import click
 from supervisor.cli import codes
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, ask
+from supervisor.cli.local.offers import offer
 from supervisor.cli.show import image_view, screen
 
 
@@ -17,9 +18,10 @@ from supervisor.cli.show import image_view, screen
         codes.NOT_WELL,
         codes.NOT_RUNNING,
         c3="of an image the newest version is not known, or failed here",
+        examples=("podvisor images web",),
     ),
 )
-@click.argument("app", required=False, default="")
+@click.argument("app", required=False, default="", shell_complete=offer("app"))
 @click.option("--json", "as_json", is_flag=True, help="Write JSON (model/image_status.py).")
 def command(app: str, as_json: bool) -> int:
     """Show the images of all apps, or of one: which version runs, which there is, what holds it.

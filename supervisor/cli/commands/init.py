@@ -13,7 +13,9 @@ from supervisor.cli.show.screen import say
 
 @click.command(
     short_help="Write a settings file that explains itself.",
-    epilog=codes.epilog(c0="the file is written", c1="it is there already"),
+    epilog=codes.epilog(
+        c0="the file is written", c1="it is there already", examples=("podvisor init",)
+    ),
 )
 @click.option("--force", is_flag=True, help="Replace a file that is there; it is kept as .old.")
 @click.pass_obj

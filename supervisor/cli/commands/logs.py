@@ -15,6 +15,7 @@ from supervisor.cli import codes
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, Refused, ask, stream
 from supervisor.cli.local.journal import Line, unit_lines
+from supervisor.cli.local.offers import offer
 from supervisor.cli.local.times import moment
 from supervisor.cli.show import screen
 from supervisor.cli.show.log_lines import show_event
@@ -38,9 +39,13 @@ _One = tuple[float, Line | dict[str, Any]]
 
 @click.command(
     short_help="Show what an app's programs wrote.",
-    epilog=codes.epilog(codes.INTERRUPTED, c0="shown, also where no daemon runs"),
+    epilog=codes.epilog(
+        codes.INTERRUPTED,
+        c0="shown, also where no daemon runs",
+        examples=("podvisor logs web -f", "podvisor logs web.service --since 2h"),
+    ),
 )
-@click.argument("name", metavar="APP|UNIT")
+@click.argument("name", metavar="APP|UNIT", shell_complete=offer("app or unit"))
 @click.option("-f", "--follow", is_flag=True, help="Go on with what comes.")
 @click.option(
     "-n",

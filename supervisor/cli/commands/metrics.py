@@ -11,7 +11,7 @@ from supervisor.cli.show import screen
 
 @click.command(
     short_help="Write metrics for Prometheus.",
-    epilog=codes.epilog(codes.NOT_RUNNING),
+    epilog=codes.epilog(codes.NOT_RUNNING, examples=("podvisor metrics",)),
 )
 @click.option(
     "--output",

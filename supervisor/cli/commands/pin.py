@@ -4,14 +4,20 @@ import click
 
 from supervisor.cli import codes
 from supervisor.cli.fast.image_order import give
+from supervisor.cli.local.offers import offer
 
 
 @click.command(
     short_help="Have an image of an app stay at a version.",
-    epilog=codes.epilog(codes.NOT_WELL, codes.NOT_RUNNING, c0="it stays there, and runs well"),
+    epilog=codes.epilog(
+        codes.NOT_WELL,
+        codes.NOT_RUNNING,
+        c0="it stays there, and runs well",
+        examples=('podvisor pin web nginx 1.27 --reason "1.28 is slow"',),
+    ),
 )
-@click.argument("app")
-@click.argument("image", required=False, default="")
+@click.argument("app", shell_complete=offer("app"))
+@click.argument("image", required=False, default="", shell_complete=offer("image"))
 @click.argument("version", required=False, default="")
 @click.option("--reason", default="", metavar="TEXT", help="Why; goes into the event log.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines: events, then the reply.")

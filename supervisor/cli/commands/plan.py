@@ -6,6 +6,7 @@ import click
 
 from supervisor.cli import codes
 from supervisor.cli.fast.answer import answer
+from supervisor.cli.local.offers import offer
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
 from supervisor.kit.texts import count
@@ -16,9 +17,13 @@ if TYPE_CHECKING:
 
 @click.command(
     short_help="Show what would be done now, and why.",
-    epilog=codes.epilog(codes.CHANGES, c0="nothing to do (without --exit-code: a plan was made)"),
+    epilog=codes.epilog(
+        codes.CHANGES,
+        c0="nothing to do (without --exit-code: a plan was made)",
+        examples=("podvisor plan web",),
+    ),
 )
-@click.argument("apps", nargs=-1, metavar="[APP]...")
+@click.argument("apps", nargs=-1, metavar="[APP]...", shell_complete=offer("app"))
 @click.option("--prune-all", is_flag=True, help="As if `sync --prune-all` were meant.")
 @click.option(
     "--exit-code",

@@ -11,7 +11,12 @@ from supervisor.cli.show import screen
 
 @click.command(
     short_help="Have the daemon take up changed settings.",
-    epilog=codes.epilog(codes.NOT_RUNNING, codes.SETTINGS, c78="refused; the old ones stay"),
+    epilog=codes.epilog(
+        codes.NOT_RUNNING,
+        codes.SETTINGS,
+        c78="refused; the old ones stay",
+        examples=("podvisor reload",),
+    ),
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON (model/status.py: Reloaded).")
 def command(as_json: bool) -> int:

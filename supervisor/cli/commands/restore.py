@@ -9,6 +9,7 @@ import msgspec
 from supervisor.cli import codes
 from supervisor.cli.daemon.client import ask
 from supervisor.cli.fast.follow import follow
+from supervisor.cli.local.offers import offer
 from supervisor.cli.show.screen import is_terminal, say
 from supervisor.core.plan.volumes import snapshot_meant
 from supervisor.kit.texts import relative, rough_sizes
@@ -19,11 +20,14 @@ from supervisor.model.volumes import AppVolumes, VolumeSnapshot
 @click.command(
     short_help="Bring an app and its volumes back to an older release.",
     epilog=codes.epilog(
-        codes.NOT_WELL, codes.NOT_RUNNING, c0="it runs well, with what it had then"
+        codes.NOT_WELL,
+        codes.NOT_RUNNING,
+        c0="it runs well, with what it had then",
+        examples=("podvisor restore web 3f2a91c0",),
     ),
 )
-@click.argument("app")
-@click.argument("release")
+@click.argument("app", shell_complete=offer("app"))
+@click.argument("release", shell_complete=offer("snapshot"))
 @click.option("--yes", "-y", is_flag=True, help="Do not ask: what was written since goes.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; goes into the event log.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines: events, then the reply.")

@@ -5,6 +5,7 @@ import click
 from supervisor.cli import codes
 from supervisor.cli.fast.follow import told
 from supervisor.cli.fast.status_report import is_well
+from supervisor.cli.local.offers import offer
 
 
 @click.command(
@@ -14,9 +15,10 @@ from supervisor.cli.fast.status_report import is_well
         codes.NOT_RUNNING,
         c0="it runs well now",
         c3="it failed again, or the app is refused or failing",
+        examples=("podvisor retry web",),
     ),
 )
-@click.argument("app")
+@click.argument("app", shell_complete=offer("app"))
 @click.option("--reason", default="", metavar="TEXT", help="Why; goes into the event log.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines: events, then the reply.")
 def command(app: str, reason: str, as_json: bool) -> int:

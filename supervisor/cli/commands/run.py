@@ -8,7 +8,12 @@ from supervisor.cli.fast import run_daemon
 
 @click.command(
     short_help="Run the daemon itself.",
-    epilog=codes.epilog(codes.SETTINGS, c0="it was asked to end", c1="it cannot run here"),
+    epilog=codes.epilog(
+        codes.SETTINGS,
+        c0="it was asked to end",
+        c1="it cannot run here",
+        examples=("podvisor run",),
+    ),
 )
 @click.pass_obj
 def command(config: str) -> int:

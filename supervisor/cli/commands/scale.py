@@ -4,14 +4,20 @@ import click
 
 from supervisor.cli import codes
 from supervisor.cli.fast.follow import follow
+from supervisor.cli.local.offers import offer
 from supervisor.model.unit_name import MOST_REPLICAS
 
 
 @click.command(
     short_help="Have another number of replicas.",
-    epilog=codes.epilog(codes.NOT_WELL, codes.NOT_RUNNING, c0="there are as many, all well"),
+    epilog=codes.epilog(
+        codes.NOT_WELL,
+        codes.NOT_RUNNING,
+        c0="there are as many, all well",
+        examples=("podvisor scale web=5", "podvisor scale shop/worker=0"),
+    ),
 )
-@click.argument("target", metavar="APP[/UNIT][=NUMBER]")
+@click.argument("target", metavar="APP[/UNIT][=NUMBER]", shell_complete=offer("replicas"))
 @click.option("--reason", default="", metavar="TEXT", help="Why; goes into the event log.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines: events, then the reply.")
 def command(target: str, reason: str, as_json: bool) -> int:

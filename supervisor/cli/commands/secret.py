@@ -7,6 +7,7 @@ import click
 from supervisor.cli import codes
 from supervisor.cli.daemon.client import ask
 from supervisor.cli.fast.answer import answer
+from supervisor.cli.local.offers import offer
 from supervisor.cli.local.secret_files import edit, encrypt, init
 from supervisor.cli.show import screen
 from supervisor.cli.show.groups import HintingGroup
@@ -18,7 +19,9 @@ _STYLES = {"current": "good", "made by hand": "good", "to be made": "warn", "lef
     cls=HintingGroup,
     short_help="Encrypt secrets for this host, and see how they stand.",
     commands={"init": init, "encrypt": encrypt, "edit": edit},
-    epilog=codes.epilog(c0="it was done; each command of its own says more"),
+    epilog=codes.epilog(
+        c0="it was done; each command of its own says more", examples=("podvisor secret list",)
+    ),
 )
 @click.pass_context
 def command(ctx: click.Context) -> None:
@@ -36,7 +39,11 @@ def command(ctx: click.Context) -> None:
 @command.command(
     "list",
     short_help="Show all secrets: whose they are, and whether they are there.",
-    epilog=codes.epilog(codes.NOT_WELL, c3="a secret is missing, taken, or could not be made yet"),
+    epilog=codes.epilog(
+        codes.NOT_WELL,
+        c3="a secret is missing, taken, or could not be made yet",
+        examples=("podvisor secret list",),
+    ),
 )
 @click.option("--json", "as_json", is_flag=True, help="Write JSON (model/secret.py: SecretList).")
 @click.pass_obj
@@ -76,9 +83,10 @@ def list_secrets(config: str, as_json: bool) -> int:
         *(codes.NOT_WELL, codes.NOT_RUNNING),
         c0="it has another value, and what uses it was restarted",
         c1="no app describes it, or it is not a generated one: what to do is said",
+        examples=("podvisor secret rotate db-password",),
     ),
 )
-@click.argument("name")
+@click.argument("name", shell_complete=offer("secret"))
 def rotate(name: str) -> int:
     """Give a secret that was made by Generate= another value, and restart what uses it.
 

@@ -34,7 +34,11 @@ _STATUS_PATIENCE_SECONDS = 10.0
 
 @click.command(
     short_help="Make podvisor a service of this user.",
-    epilog=codes.epilog(c0="the service runs", c1="something is missing that needs you (or root)"),
+    epilog=codes.epilog(
+        c0="the service runs",
+        c1="something is missing that needs you (or root)",
+        examples=("podvisor setup --dry-run",),
+    ),
 )
 @click.option("--undo", is_flag=True, help="Stop and disable podvisor; what it deployed goes on.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")

@@ -6,15 +6,20 @@ import click
 
 from supervisor.cli import codes
 from supervisor.cli.daemon.client import ask
+from supervisor.cli.local.offers import offer
 from supervisor.cli.local.times import seconds
 from supervisor.cli.show import screen
 
 
 @click.command(
     short_help="Have apps left alone for a while.",
-    epilog=codes.epilog(codes.NOT_RUNNING, c0="they are left alone"),
+    epilog=codes.epilog(
+        codes.NOT_RUNNING,
+        c0="they are left alone",
+        examples=('podvisor suspend web --for 2h --reason "moving disks"',),
+    ),
 )
-@click.argument("apps", nargs=-1, metavar="[APP]...")
+@click.argument("apps", nargs=-1, metavar="[APP]...", shell_complete=offer("app"))
 @click.option(
     "--for",
     "length",

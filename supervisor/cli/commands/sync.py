@@ -4,13 +4,19 @@ import click
 
 from supervisor.cli import codes
 from supervisor.cli.fast.sync_now import sync
+from supervisor.cli.local.offers import offer
 
 
 @click.command(
     short_help="Do it now: bring the apps to what the sources say.",
-    epilog=codes.epilog(codes.NOT_WELL, codes.NOT_RUNNING, c0="all is as the sources say"),
+    epilog=codes.epilog(
+        codes.NOT_WELL,
+        codes.NOT_RUNNING,
+        c0="all is as the sources say",
+        examples=("podvisor sync web",),
+    ),
 )
-@click.argument("apps", nargs=-1, metavar="[APP]...")
+@click.argument("apps", nargs=-1, metavar="[APP]...", shell_complete=offer("app"))
 @click.option(
     "--prune-all", is_flag=True, help="Allow it to remove every app of a source that holds none."
 )

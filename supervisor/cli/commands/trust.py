@@ -10,6 +10,7 @@ import click
 from supervisor.cli import codes
 from supervisor.cli.daemon.client import Refused
 from supervisor.cli.fast.answer import answer
+from supervisor.cli.local.offers import offer
 from supervisor.cli.show import screen
 
 if TYPE_CHECKING:
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
         codes.NOT_WELL,
         c0="Podman asks for all of them, and the apps are well",
         c2="there is something to write, and nobody said that it be written",
+        examples=("podvisor trust web",),
     ),
 )
-@click.argument("apps", nargs=-1, metavar="[APP]...")
+@click.argument("apps", nargs=-1, metavar="[APP]...", shell_complete=offer("app"))
 @click.option("--yes", is_flag=True, help="Write it without asking.")
 @click.pass_obj
 def command(config: str, *, apps: tuple[str, ...], yes: bool) -> int:

@@ -4,6 +4,7 @@ import click
 
 from supervisor.cli import codes
 from supervisor.cli.fast.image_order import give
+from supervisor.cli.local.offers import offer
 from supervisor.cli.show import image_view
 
 
@@ -15,9 +16,12 @@ from supervisor.cli.show import image_view
         c0="what is newer runs well, or is said to wait",
         c3="an app is refused, failing or taken back, a newer version of an image failed here, or"
         " of an image the newest version is not known",
+        examples=("podvisor update web --now", "podvisor update nginx --dry-run"),
     ),
 )
-@click.argument("name", required=False, default="", metavar="[APP|IMAGE]")
+@click.argument(
+    "name", required=False, default="", metavar="[APP|IMAGE]", shell_complete=offer("app or image")
+)
 @click.option("--now", is_flag=True, help="Let it wait for no cooldown, window or `Update=`.")
 @click.option("--dry-run", is_flag=True, help="Ask, and only say what would come of it.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; goes into the event log.")

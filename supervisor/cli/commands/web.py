@@ -12,7 +12,10 @@ from supervisor.cli.show import screen
 
 @click.command(
     short_help="Serve the page.",
-    epilog=codes.epilog(c0="nobody looks any more, or it was asked to end"),
+    epilog=codes.epilog(
+        c0="nobody looks any more, or it was asked to end",
+        examples=("podvisor web --listen 127.0.0.1:9079",),
+    ),
 )
 @click.option("--listen", metavar="ADDRESS:PORT", help="Where, if systemd hands no socket over.")
 @click.option("--host", "hosts", multiple=True, metavar="NAME", help="By which it is reached, too.")

@@ -11,6 +11,7 @@ import msgspec
 from supervisor.cli import codes
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import Refused, ask
+from supervisor.cli.local.offers import offer
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import say
 from supervisor.core.files.unitfile import Refused as Unreadable
@@ -27,10 +28,11 @@ _ACCEPTED = 202
         codes.NOT_RUNNING,
         c0="it is shown; the test delivery was accepted, and (of a source) the source read",
         c1="it could not be done, or the delivery was refused",
+        examples=("podvisor webhook show home", "podvisor webhook test home"),
     ),
 )
 @click.argument("what", type=click.Choice(["show", "test"]), metavar="show|test")
-@click.argument("target", metavar="SOURCE|REGISTRY|IMAGE")
+@click.argument("target", metavar="SOURCE|REGISTRY|IMAGE", shell_complete=offer("webhook target"))
 @click.option("--reveal", is_flag=True, help="show: write the secret itself, too.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON.")
 @click.pass_obj

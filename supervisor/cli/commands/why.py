@@ -9,6 +9,7 @@ import click
 from supervisor.cli import codes
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, ask
+from supervisor.cli.local.offers import offer
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell
 from supervisor.kit.texts import relative
@@ -16,9 +17,12 @@ from supervisor.kit.texts import relative
 
 @click.command(
     short_help="Say why an app or a unit is as it is.",
-    epilog=codes.epilog(c0="said, also where no daemon runs"),
+    epilog=codes.epilog(
+        c0="said, also where no daemon runs",
+        examples=("podvisor why web", "podvisor why web.service"),
+    ),
 )
-@click.argument("name", metavar="APP|UNIT")
+@click.argument("name", metavar="APP|UNIT", shell_complete=offer("app or unit"))
 @click.option("--json", "as_json", is_flag=True, help="Write JSON (model/why.py: Why).")
 def command(name: str, as_json: bool) -> int:
     """Say what brought an app or a unit to what it is: from the last release on, each with why.

@@ -24,7 +24,9 @@ _raw = click.option("--raw", is_flag=True, help="Keep the line end of a secret o
 
 @click.command(
     short_help="Make this host's key, and show its recipient.",
-    epilog=codes.epilog(c0="the key is there", c1="it cannot be made or read"),
+    epilog=codes.epilog(
+        c0="the key is there", c1="it cannot be made or read", examples=("podvisor secret init",)
+    ),
 )
 @click.pass_obj
 def init(config: str) -> int:
@@ -42,7 +44,11 @@ def init(config: str) -> int:
 
 @click.command(
     short_help="Encrypt a secret, so that it can stand in the repository.",
-    epilog=codes.epilog(c0="the file is written", c1="it is there already, or cannot be made"),
+    epilog=codes.epilog(
+        c0="the file is written",
+        c1="it is there already, or cannot be made",
+        examples=("podvisor secret encrypt db-password <password.txt",),
+    ),
 )
 @click.argument("name", required=False, default="")
 @click.option(
@@ -104,7 +110,11 @@ def encrypt(
 
 @click.command(
     short_help="Change an encrypted file in an editor.",
-    epilog=codes.epilog(c0="it is changed, or was left as it was", c1="it cannot be opened"),
+    epilog=codes.epilog(
+        c0="it is changed, or was left as it was",
+        c1="it cannot be opened",
+        examples=("podvisor secret edit apps/shop/db-password.age",),
+    ),
 )
 @click.argument("file", type=click.Path(dir_okay=False))
 @_recipients

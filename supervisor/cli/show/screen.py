@@ -126,6 +126,11 @@ def _plain(value: object) -> Any:
     return msgspec.to_builtins(value)
 
 
+def write_text(text: str) -> None:
+    """Write a text for a program, as it is."""
+    print(text.rstrip("\n"), flush=True)
+
+
 def complain(message: str, hint: str = "") -> None:
     """Write an error, and what to do about it, to standard error."""
     say(("podvisor: ", "bad"), message, stream=sys.stderr)

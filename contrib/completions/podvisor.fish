@@ -1,0 +1,1 @@
+podvisor completion fish | source
