@@ -38,7 +38,7 @@ def application(
     app = web.Application(middlewares=[idle.counted, problems.told, guarded(names)])
     app.on_response_prepare.append(with_headers)
     app.router.add_get("/", pages.index)
-    app.router.add_get("/apps/{name}", pages.app)
+    app.router.add_get("/apps/{name:[^/]+}", pages.app)
     app.router.add_get("/events", pages.events)
     app.router.add_get("/live", api.live)
     app.router.add_get("/metrics", api.metrics)

@@ -12,7 +12,11 @@ from supervisor.web.daemon_client import Absent, DaemonClient, Refused
 from supervisor.web.event_page import EventPage
 from supervisor.web.pages import Pages
 
-_STATIC = {"style.css": "text/css", "live.js": "text/javascript"}
+_STATIC = {
+    "style.css": "text/css",
+    "live.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
 _YEAR_SECONDS = 365 * 86_400
 _EVENTS_OF_APP = 30
 _View = Callable[["PageViews", web.Request], Awaitable[web.Response]]

@@ -75,6 +75,7 @@ def _as_line(one: dict[str, Any]) -> Line:
         hint=one.get("hint", ""),
         command=one.get("command", ""),
         since=one.get("opened_at", 0.0),
+        lines=tuple(one.get("log", ())),
     )
 
 

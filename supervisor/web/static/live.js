@@ -10,7 +10,7 @@
 
   function takeOver(old, fresh) {
     if (old.isEqualNode(fresh)) return;
-    if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) {
+    if (old.nodeName !== fresh.nodeName) {
       old.replaceWith(fresh);
     } else if (old.nodeType !== Node.ELEMENT_NODE) {
       old.data = fresh.data;
@@ -21,10 +21,32 @@
       for (const { name, value } of fresh.attributes) {
         if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
       }
-      const kept = [...old.childNodes], come = [...fresh.childNodes];
-      come.forEach((one, at) => (at < kept.length ? takeOver(kept[at], one) : old.append(one)));
-      kept.slice(come.length).forEach((one) => one.remove());
+      let at = old.firstChild;
+      for (const one of [...fresh.childNodes]) {
+        const match = counterpart(at, one);
+        if (!match) {
+          old.insertBefore(one, at);
+          continue;
+        }
+        while (at !== match) at = dropped(at);
+        at = match.nextSibling;
+        takeOver(match, one);
+      }
+      while (at) at = dropped(at);
     }
+  }
+
+  // What has an id is found wherever it is now; all else only in its place.
+  function counterpart(at, one) {
+    if (!one.id) return at && !at.id && at.nodeName === one.nodeName ? at : null;
+    while (at && at.id !== one.id) at = at.nextSibling;
+    return at;
+  }
+
+  function dropped(one) {
+    const next = one.nextSibling;
+    one.remove();
+    return next;
   }
 
   async function renew() {
