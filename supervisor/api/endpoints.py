@@ -1,7 +1,7 @@
 """The one table of what can be asked of the daemon over HTTP, and of what answers it.
 
-`api.control` serves it; the reference (docs/reference/api.md) and its OpenAPI document are made
-from it, by `api.openapi`.
+`api.control` serves it; its OpenAPI document (`api.openapi`), the clients' methods
+(`client.methods`) and the references (docs/reference/api.md, client.md) are made from it.
 """
 
 import enum
@@ -51,6 +51,8 @@ class Answer(enum.StrEnum):
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One question, or one order."""
 
+    name: str
+    """Of the client's method, and of the operation in the OpenAPI document."""
     method: Literal["GET", "POST"]
     path: str
     request: type[msgspec.Struct] = NoRequest
@@ -73,8 +75,10 @@ def _question(
     method: Literal["GET", "POST"] = "GET",
     answer: Answer = Answer.WHOLE,
     is_awaited: bool = False,
+    name: str = "",
 ) -> Endpoint:
     return Endpoint(
+        name=name or path.removeprefix("/v1/"),
         method=method,
         path=path,
         request=request,
@@ -92,8 +96,10 @@ def _order(
     summary: str,
     *,
     answer: Answer = Answer.TOLD,
+    name: str = "",
 ) -> Endpoint:
     return Endpoint(
+        name=name or path.removeprefix("/v1/"),
         method="POST",
         path=path,
         request=request,
@@ -135,6 +141,7 @@ ENDPOINTS = (
         "what an order for a certificate would come to, tried where it costs nothing",
         method="POST",
         is_awaited=True,
+        name="test_certificate",
     ),
     _order(
         "/v1/sync", SyncRequest, SyncReply, "read the sources now, and bring apps to what they say"
@@ -164,23 +171,30 @@ ENDPOINTS = (
         "/v1/secrets/rotate",
         RotateRequest,
         SyncReply,
-        "another value for a generated secret",
+        "give a generated secret another value",
         answer=Answer.WHOLE,
+        name="rotate_secret",
     ),
     _order(
-        "/v1/certificates/renew", RenewRequest, CertificateList, "have another certificate issued"
+        "/v1/certificates/renew",
+        RenewRequest,
+        CertificateList,
+        "have another certificate issued",
+        name="renew_certificate",
     ),
     _order(
         "/v1/certificates/revoke",
         RevokeRequest,
         CertificateList,
         "have a certificate declared void, and another one issued",
+        name="revoke_certificate",
     ),
     _order(
         "/v1/certificates/import",
         NoRequest,
         CertificateList,
         "have certificates taken that other clients left, where a file asks for them",
+        name="import_certificates",
     ),
     _order("/v1/reload", NoRequest, Reloaded, "read the settings anew", answer=Answer.WHOLE),
     _order(
@@ -189,5 +203,6 @@ ENDPOINTS = (
         WebhookTest,
         "send a webhook of a source's or a registry's kind to the listener",
         answer=Answer.WHOLE,
+        name="test_webhook",
     ),
 )

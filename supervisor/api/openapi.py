@@ -37,7 +37,7 @@ def document(version: str) -> dict[str, Any]:
 
 def _operation(one: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": one.path.removeprefix("/v1/").replace("/", "-"),
+        "operationId": one.name,
         "summary": one.summary,
         "tags": ["orders" if one.is_order else "questions"],
     }

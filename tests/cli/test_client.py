@@ -90,7 +90,7 @@ def test_a_daemon_that_does_not_answer(path: Path) -> None:
     ("reply", "said"),
     [
         (b"", "hung up without an answer"),
-        (b"nonsense\r\n\r\n", "hung up without an answer"),
+        (b"nonsense\r\n\r\n", "what the daemon answers is no HTTP"),
         (b"HTTP/1.1 500 Oops\r\n\r\nwent wrong", "the daemon answered 500: went wrong"),
         (b"HTTP/1.1 404 Oops\r\n\r\n[]", r"the daemon answered 404: \[\]"),
         (b'HTTP/1.1 503 Oops\r\nX: y\r\n\r\n{"detail": "cannot x: y"}', "cannot x: y"),

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.cli.daemon import places
+from supervisor.client import place
 from supervisor.wiring.environment import Paths
 
 
@@ -16,7 +17,7 @@ def test_the_daemon_looks_in_the_same_places(
     paths = Paths.from_environment()
     assert str(paths.config) == places.config_file()
     assert str(paths.ledger) == places.ledger_file()
-    assert str(paths.socket) == places.control_socket()
+    assert str(paths.socket) == place.control_socket()
     assert str(paths.user_units / "podvisor.service") == places.unit_file()
     assert str(paths.quadlets / "podvisor") == places.quadlet_folder()
 

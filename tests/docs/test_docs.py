@@ -138,7 +138,12 @@ def test_settings_that_it_shows_are_accepted(page):
 
 @pytest.mark.parametrize(
     "tool",
-    ["contrib/settings-reference", "contrib/api-reference", "contrib/metrics-reference"],
+    [
+        "contrib/settings-reference",
+        "contrib/api-client",
+        "contrib/api-reference",
+        "contrib/metrics-reference",
+    ],
 )
 def test_generated_pages_are_up_to_date(tool):
     done = subprocess.run(

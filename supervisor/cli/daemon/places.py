@@ -8,6 +8,10 @@ Here that costs no import, and works without a session.
 import os
 import sys
 
+from supervisor.client import place
+
+runtime_folder = place.runtime_folder
+
 
 def config_file() -> str:
     """Return the path of the settings file."""
@@ -27,16 +31,6 @@ def quadlet_folder() -> str:
 def ledger_file() -> str:
     """Return the path of the ledger."""
     return f"{_base('XDG_STATE_HOME', '.local/state')}/podvisor/ledger.db"
-
-
-def runtime_folder() -> str:
-    """Return the user's runtime folder, also where the session (su, cron) does not say it."""
-    return os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}"
-
-
-def control_socket() -> str:
-    """Return the path of the daemon's control socket."""
-    return f"{runtime_folder()}/podvisor/control.sock"
 
 
 def questions_socket() -> str:

@@ -1,0 +1,155 @@
+"""Questions of `AsyncClient`. Written by contrib/api-client from supervisor/api/endpoints.py."""
+
+from collections.abc import Sequence
+
+from supervisor.client.async_streams import AsyncStream
+from supervisor.client.methods.async_asking import AsyncAsking
+from supervisor.client.typed import names
+from supervisor.model.certificate_status import CertificateList
+from supervisor.model.counters import Counters
+from supervisor.model.diff import Diff, DiffRequest
+from supervisor.model.events import Event, EventQuery
+from supervisor.model.image_status import ImageList, SignatureList
+from supervisor.model.plan import Plan, PlanRequest
+from supervisor.model.rehearsal import RehearsalReport, RehearsalRequest
+from supervisor.model.secret import SecretList
+from supervisor.model.status import AppQuery, History, HistoryQuery, Status
+from supervisor.model.why import Why, WhyQuery
+
+
+class AsyncQuestions(AsyncAsking):
+    """A method for each; what is left out is as usual."""
+
+    async def status(self, *, app: str | None = None) -> Status:
+        """Return how everything, or one app, stands.
+
+        GET /v1/status
+
+        - `app`: None is all of them.
+        """
+        wish = AppQuery(app=app)
+        return await self._whole("GET", "/v1/status", wish, Status)
+
+    async def history(self, app: str) -> History:
+        """Return the releases of an app that were tried here.
+
+        GET /v1/history
+        """
+        wish = HistoryQuery(app=app)
+        return await self._whole("GET", "/v1/history", wish, History)
+
+    def events(
+        self,
+        *,
+        after_id: int | None = None,
+        before_id: int | None = None,
+        since: float = 0.0,
+        until: float | None = None,
+        app: str = "",
+        unit: str = "",
+        code: str = "",
+        failed: bool = False,
+        limit: int = 0,
+        follow: bool = False,
+    ) -> AsyncStream[Event]:
+        """Yield entries of the event log.
+
+        GET /v1/events
+
+        - `after_id`: Only those after this one.
+        - `before_id`: Only those before this one.
+        - `since`: Only those since this moment, in seconds since 1970.
+        - `until`: Only those before this moment, in seconds since 1970.
+        - `failed`: Only those of something that failed, or that are bad news otherwise.
+        - `limit`: So many at most: the first ones after `after_id`, or else the newest; 0 is all.
+        - `follow`: And those to come; of those that there are, `limit` keeps the newest.
+        """
+        wish = EventQuery(
+            after_id=after_id,
+            before_id=before_id,
+            since=since,
+            until=until,
+            app=app,
+            unit=unit,
+            code=code,
+            failed=failed,
+            limit=limit,
+            follow=follow,
+        )
+        return self._stream("GET", "/v1/events", wish, Event)
+
+    async def why(self, name: str) -> Why:
+        """Return why an app or a unit is as it is: the chain of causes.
+
+        GET /v1/why
+
+        - `name`: An app, a unit of one (`.service` may be left out), or both: `shop/web.service`.
+        """
+        wish = WhyQuery(name=name)
+        return await self._whole("GET", "/v1/why", wish, Why)
+
+    async def images(self, *, app: str | None = None) -> ImageList:
+        """Return how the images of all apps, or of one, stand.
+
+        GET /v1/images
+
+        - `app`: None is all of them.
+        """
+        wish = AppQuery(app=app)
+        return await self._whole("GET", "/v1/images", wish, ImageList)
+
+    async def signatures(self) -> SignatureList:
+        """Return which images somebody has to have signed.
+
+        GET /v1/signatures
+        """
+        return await self._whole("GET", "/v1/signatures", None, SignatureList)
+
+    async def secrets(self) -> SecretList:
+        """Return how all secrets stand; never what is in them.
+
+        GET /v1/secrets
+        """
+        return await self._whole("GET", "/v1/secrets", None, SecretList)
+
+    async def certificates(self) -> CertificateList:
+        """Return how all certificates stand.
+
+        GET /v1/certificates
+        """
+        return await self._whole("GET", "/v1/certificates", None, CertificateList)
+
+    async def counters(self) -> Counters:
+        """Return what the daemon has done since it started, in numbers.
+
+        GET /v1/counters
+        """
+        return await self._whole("GET", "/v1/counters", None, Counters)
+
+    async def plan(self, *, apps: Sequence[str] = (), prune_all: bool = False) -> Plan:
+        """Return what would be done now; nothing is done.
+
+        POST /v1/plan
+
+        - `prune_all`: As if a pass were allowed that removes all apps of a source.
+        """
+        wish = PlanRequest(apps=names(apps), prune_all=prune_all)
+        return await self._whole("POST", "/v1/plan", wish, Plan)
+
+    async def diff(self, *, apps: Sequence[str] = (), units: bool = False) -> Diff:
+        """Return what is installed beside what the sources hold; nothing is done.
+
+        POST /v1/diff
+        """
+        wish = DiffRequest(apps=names(apps), units=units)
+        return await self._whole("POST", "/v1/diff", wish, Diff)
+
+    async def test_certificate(self, name: str, *, issuer: str = "") -> RehearsalReport:
+        """Return what an order for a certificate would come to, tried where it costs nothing.
+
+        POST /v1/certificates/test
+
+        - `issuer`: At which it is tried, instead of the one that belongs to the certificate's own.
+        """
+        wish = RehearsalRequest(name=name, issuer=issuer)
+        return await self._whole("POST", "/v1/certificates/test", wish, RehearsalReport)
