@@ -171,6 +171,22 @@ def test_checks_and_trials() -> None:
     assert found == {"healthy.service": 1, "starting.service": 0, "unhealthy.service": 0}
 
 
+def test_who_is_down_is_wanted_and_not_up() -> None:
+    units = (
+        UnitStatus(name="job.service", active="inactive", sub="", wanted=True, ended_well=True),
+        UnitStatus(name="odd.service", active="inactive", sub="", wanted=True, unmet="Condition"),
+        UnitStatus(name="bad.service", active="failed", sub="", wanted=True),
+    )
+    app = AppStatus(name="web", source="", state=AppState.FAILING, units=units)
+    said = told(answers(status=Status(running=True, version="1", apps=(app,))))
+
+    def down(unit: UnitStatus) -> bool:
+        wanted, up = (said[f"podvisor_unit_{word}", "web", unit.name] for word in ("wanted", "up"))
+        return wanted > up
+
+    assert [down(unit) for unit in units] == [unit.is_down for unit in units]
+
+
 def test_webhooks() -> None:
     webhook = SourceWebhook(scheme="forgejo", accepted=3, repeated=1, refused=2)
     status = Status(

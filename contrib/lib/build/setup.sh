@@ -14,7 +14,7 @@ for unit in apt-daily.timer apt-daily-upgrade.timer certbot.timer dpkg-db-backup
     netavark-dhcp-proxy.service netavark-dhcp-proxy.socket netavark-firewalld-reload.service \
     podman-auto-update.timer podman-auto-update.service podman-restart.service \
     podman.service podman.socket podman-clean-transient.service \
-    docker-registry.service caddy.service nginx.service knot.service \
+    docker-registry.service caddy.service nginx.service knot.service prometheus.service \
     systemd-networkd-wait-online.service
 do
     ln -sf /dev/null "/etc/systemd/system/$unit"

@@ -21,8 +21,10 @@ def of_apps(status: Status) -> Iterator[Metric]:
     )
     applied = gauge("app_applied_timestamp_seconds", "When an app changed last.", "app")
     trial = gauge("app_on_trial", "1 while the gate of an app's release has not decided.", "app")
-    wanted = gauge("unit_wanted", "1 if a unit should run now.", "app", "unit")
-    up = gauge("unit_up", "1 if a unit runs.", "app", "unit")
+    wanted = gauge(
+        "unit_wanted", "1 if a unit should run now and no condition keeps it.", "app", "unit"
+    )
+    up = gauge("unit_up", "1 if a unit runs, or has ended as a job should.", "app", "unit")
     healthy = gauge(
         "unit_healthy",
         "1 if a unit's checks find it well, 0 if they do not (yet); of units that are checked.",
@@ -40,8 +42,8 @@ def of_apps(status: Status) -> Iterator[Metric]:
         trial.add_metric([app.name], bool(app.gate))
         for unit in app.units:
             of = [app.name, unit.name]
-            wanted.add_metric(of, unit.wanted)
-            up.add_metric(of, unit.up)
+            wanted.add_metric(of, unit.wanted and not unit.unmet)
+            up.add_metric(of, unit.up or unit.ended_well)
             if unit.health is not Health.NONE:
                 healthy.add_metric(of, unit.health is Health.HEALTHY)
             failures.add_metric(of, unit.failures)
