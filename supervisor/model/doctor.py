@@ -1,8 +1,52 @@
-"""What `podvisor doctor` finds: what health checks cost, and what would save most."""
+"""What `podvisor doctor` finds, each with its mend, and what health checks cost."""
+
+import enum
 
 import msgspec
 
-from supervisor.model.errors import Finding
+
+class Severity(enum.StrEnum):
+    """How bad it is, the worst first."""
+
+    ERROR = "error"
+    """podvisor, or an app, cannot work like this."""
+    WARNING = "warning"
+    """It works, and will hurt: after the next boot, with the next app, on a full disk."""
+    INFO = "info"
+    """Worth knowing; nothing need be done."""
+    UNKNOWN = "unknown"
+    """It cannot be told: who would know does not answer, or may not be asked."""
+    OK = "ok"
+
+
+class Group(enum.StrEnum):
+    """What a check looks at."""
+
+    PODVISOR = "podvisor"
+    APPS = "apps"
+    ACCOUNT = "account"
+    SYSTEMD = "systemd"
+    PODMAN = "podman"
+    MACHINE = "machine"
+
+
+class Examined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one check found: several of them have its code where it found several things."""
+
+    code: str
+    """Of the check: stable, for scripts."""
+    group: Group
+    severity: Severity
+    seen: str
+    """In a sentence."""
+    why: str = ""
+    """Why it matters; left out where it is in order."""
+    advice: str = ""
+    """What to do, in words."""
+    commands: tuple[str, ...] = ()
+    """What to type, one after the other; those that begin with sudo need an administrator."""
+    fixable: bool = False
+    """Whether `podvisor doctor --fix` runs these commands."""
 
 
 class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,10 +89,23 @@ class Advice(HealthCheck, frozen=True, kw_only=True):
     """A probe that could replace it, where it publishes a port: `Probe=…`."""
 
 
-class Diagnosis(msgspec.Struct, frozen=True, kw_only=True):
-    """All that `podvisor doctor` says: what is wrong, and what the health checks cost."""
+class HealthCosts(msgspec.Struct, frozen=True, kw_only=True):
+    """What all health checks cost together, by `--measure`."""
 
-    findings: tuple[Finding, ...] = ()
     checks: tuple[Advice, ...] = ()
+    """The dearest first."""
     ms_per_minute: float = 0.0
     saves_ms_per_minute: float = 0.0
+
+
+class Diagnosis(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """All that `podvisor doctor --json` says."""
+
+    version: str
+    """Of the command line."""
+    running: bool
+    """Whether a daemon answers."""
+    checks: tuple[Examined, ...] = ()
+    """The worst first."""
+    health_costs: HealthCosts | None = None
+    """Left out without `--measure`."""

@@ -143,6 +143,7 @@ def test_settings_that_it_shows_are_accepted(page):
         "contrib/api-client",
         "contrib/api-reference",
         "contrib/metrics-reference",
+        "contrib/doctor-reference",
     ],
 )
 def test_generated_pages_are_up_to_date(tool):

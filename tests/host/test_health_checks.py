@@ -101,14 +101,14 @@ def test_doctor_measures_what_checks_cost(user):
     deploy_folder(user, {"web/web.container": sleeper(*check), "web/quiet.container": sleeper()})
     ready(user, "web")
     before = user.podman("inspect", "systemd-web", "--format", "{{len .State.Health.Log}}").stdout
-    (one,) = json.loads(user.podvisor("doctor", "--json", "--runs=2").stdout)["checks"]
+    (one,) = json.loads(user.podvisor("doctor", "--json", "--measure", "--runs=2", check=False).stdout)["health_costs"]["checks"]
     after = user.podman("inspect", "systemd-web", "--format", "{{len .State.Health.Log}}").stdout
     assert int(after) >= int(before) + 2, "it was really run"
     assert (one["container"], one["unit"], one["interval"]) == ("systemd-web", "web.service", 30.0)
     assert one["managed"]
     assert 10 < one["ms_per_run"] < 2000, "three programs are started"
     assert one["ms_per_minute"] == pytest.approx(2 * one["ms_per_run"])
-    said = user.podvisor("doctor", "--runs=1").stdout
+    said = user.podvisor("doctor", "--measure", "--runs=1", check=False).stdout
     assert "web.container of the app web, in its source" in said
     assert "HealthIdleInterval=5m" in said
     left = user.systemctl("list-units", "--all", "--no-legend", "podvisor-doctor*").stdout

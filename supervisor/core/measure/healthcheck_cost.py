@@ -2,10 +2,9 @@
 
 import re
 import statistics
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from supervisor.model.doctor import Advice, CheckCost, Diagnosis, HealthCheck
-from supervisor.model.errors import Finding
+from supervisor.model.doctor import Advice, CheckCost, HealthCheck, HealthCosts
 
 IDLE_SECONDS = 300.0
 """What is advised, as HealthIdleInterval=5m."""
@@ -16,11 +15,10 @@ _LOCAL_URL = re.compile(
 _PORTS = {"http": "80", "https": "443"}
 
 
-def diagnose(costs: Iterable[CheckCost], findings: Sequence[Finding]) -> Diagnosis:
+def weigh(costs: Iterable[CheckCost]) -> HealthCosts:
     """Judge what was measured, the dearest first."""
     advice = sorted(map(_advise, costs), key=lambda one: -one.ms_per_minute)
-    return Diagnosis(
-        findings=tuple(findings),
+    return HealthCosts(
         checks=tuple(advice),
         ms_per_minute=sum(one.ms_per_minute for one in advice),
         saves_ms_per_minute=sum(one.saves_ms_per_minute for one in advice),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from supervisor.core.measure.healthcheck_cost import diagnose
+from supervisor.core.measure.healthcheck_cost import weigh
 from supervisor.model.doctor import CheckCost
 
 
@@ -14,7 +14,7 @@ def cost(**more: object) -> CheckCost:
 
 
 def test_the_cost_of_a_check() -> None:
-    (one,) = diagnose([cost(cpu_ms=(90.0, 500.0, 100.0))], ()).checks
+    (one,) = weigh([cost(cpu_ms=(90.0, 500.0, 100.0))]).checks
     assert one.ms_per_run == 100.0, "the median: one slow run is an accident"
     assert one.ms_per_minute == 1200.0
     assert one.percent_of_core == 2.0
@@ -23,7 +23,7 @@ def test_the_cost_of_a_check() -> None:
 
 
 def test_the_dearest_stands_first_and_all_are_summed_up() -> None:
-    found = diagnose([cost(container="a", interval=30.0), cost(container="b")], ())
+    found = weigh([cost(container="a", interval=30.0), cost(container="b")])
     assert [one.container for one in found.checks] == ["b", "a"]
     assert found.ms_per_minute == 1400.0
     assert found.saves_ms_per_minute == pytest.approx(1180.0 + 180.0)
@@ -31,12 +31,12 @@ def test_the_dearest_stands_first_and_all_are_summed_up() -> None:
 
 @pytest.mark.parametrize("interval", [300.0, 3600.0])
 def test_what_is_rarely_checked_needs_no_advice(interval: float) -> None:
-    (one,) = diagnose([cost(interval=interval)], ()).checks
+    (one,) = weigh([cost(interval=interval)]).checks
     assert (one.lines, one.saves_ms_per_minute) == ((), 0.0)
 
 
 def test_what_podvisor_did_not_deploy_is_only_checked_less_often() -> None:
-    (one,) = diagnose([cost(managed=False, ports={"80/tcp": 8080})], ()).checks
+    (one,) = weigh([cost(managed=False, ports={"80/tcp": 8080})]).checks
     assert (one.lines, one.probe) == (("HealthInterval=5m",), "")
 
 
@@ -55,7 +55,7 @@ def test_what_podvisor_did_not_deploy_is_only_checked_less_often() -> None:
 def test_a_probe_that_asks_the_same(
     command: tuple[str, ...], ports: dict[str, int], probe: str
 ) -> None:
-    (one,) = diagnose([cost(command=command, ports=ports)], ()).checks
+    (one,) = weigh([cost(command=command, ports=ports)]).checks
     assert one.probe == (f"Probe={probe}" if probe else "")
 
 
@@ -71,6 +71,6 @@ def test_a_probe_that_asks_the_same(
     )
 )
 def test_no_more_can_be_saved_than_is_spent(costs: list[CheckCost]) -> None:
-    found = diagnose(costs, ())
+    found = weigh(costs)
     assert 0 <= found.saves_ms_per_minute <= found.ms_per_minute * 1.000001
     assert len(found.checks) == len(costs)
