@@ -101,7 +101,9 @@ def test_doctor_measures_what_checks_cost(user):
     deploy_folder(user, {"web/web.container": sleeper(*check), "web/quiet.container": sleeper()})
     ready(user, "web")
     before = user.podman("inspect", "systemd-web", "--format", "{{len .State.Health.Log}}").stdout
-    (one,) = json.loads(user.podvisor("doctor", "--json", "--measure", "--runs=2", check=False).stdout)["health_costs"]["checks"]
+    (one,) = json.loads(
+        user.podvisor("doctor", "--json", "--measure", "--runs=2", check=False).stdout
+    )["health_costs"]["checks"]
     after = user.podman("inspect", "systemd-web", "--format", "{{len .State.Health.Log}}").stdout
     assert int(after) >= int(before) + 2, "it was really run"
     assert (one["container"], one["unit"], one["interval"]) == ("systemd-web", "web.service", 30.0)

@@ -15,3 +15,11 @@ def test_a_program_is_a_file_that_may_be_run(tmp_path: Path) -> None:
     (first / "tool").chmod(0o700)
     assert is_installed("tool", path)
     assert not is_installed("other", path)
+
+
+def test_a_folder_that_cannot_be_looked_into_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "tool").touch(0o700)
+    (tmp_path / "closed").mkdir(mode=0)
+    path = f"{tmp_path / 'closed'}:/{'x' * 5000}:{tmp_path}"
+    assert is_installed("tool", path)
+    assert not is_installed("other", path)
