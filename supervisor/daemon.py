@@ -8,6 +8,7 @@ Tasks, all below the one root group, and what goes in and out of each:
 | watches (five) | D-Bus signals, inotify, netlink | keys; what waits is hurried |
 | control | requests on the control socket | keys, status, plans |
 | questions | the same, but no orders, on a socket for the page | status |
+| page orders | the same, on a socket that the page has where it may order | keys, status, plans |
 | webhooks | requests from the network, if the settings say so | keys |
 | signals | SIGTERM, SIGINT, SIGHUP | the end; settings read anew |
 | readiness | the end of the first pass | READY=1, once |
@@ -91,7 +92,8 @@ async def run(config: Path, *, wrap: Callable[[Ports], Ports] = lambda ports: po
 async def _serve(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
     """Everything between the first and the last line of the log."""
     reason, is_asked_to = "asked to", True
-    questions = partial(control.serve, only_questions=True)
+    questions = partial(control.serve, door=control.Door.QUESTIONS)
+    orders = partial(control.serve, door=control.Door.PAGE_ORDERS)
     if journal := JournalWriter.of_service():
         daemon.ledger.subscribe(journal.write)
     daemon.ledger.log(EventKind.STARTED, reason=f"podvisor {__version__}")
@@ -101,6 +103,7 @@ async def _serve(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
             await root.start(daemon.watches.run)
             await root.start(control.serve, paths.socket, daemon.service)
             await root.start(questions, paths.questions, daemon.service)
+            await root.start(orders, paths.page_orders, daemon.service)
             await root.start(daemon.webhooks)
             await daemon.lifecycle.start()
             root.start_soon(daemon.loop.run)

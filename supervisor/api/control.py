@@ -1,17 +1,20 @@
 """The control socket: HTTP over a Unix socket, mode 0600, for the command line.
 
-Beside it is one that only takes questions, for the page.
+Beside it are two for the page: one that only takes questions, and one for orders, which takes them
+as long as the settings let it, and from whoever the page says it is.
 
 What can be asked stands in `api.endpoints`; `kit.http.server` speaks HTTP. Errors are problem
-details (RFC 9457) with status 400, 404, 405 or 503, or the last line of an answer.
+details (RFC 9457) with status 400, 403, 404, 405 or 503, or the last line of an answer.
 """
 
+import enum
 import os
 import socket
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing, nullcontext, suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import anyio
 import msgspec
@@ -23,6 +26,7 @@ from supervisor.controllers.operator.event_log import Tell
 from supervisor.controllers.operator.service import ControlService
 from supervisor.kit.http import server
 from supervisor.kit.http.server import Gone, Request
+from supervisor.kit.ordered_by import ORDERED_BY
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.status import AppStatus
@@ -32,6 +36,7 @@ _BODY_LIMIT = 1 << 16
 _JSON, _LINES, _PROBLEM = "application/json", "application/x-ndjson", "application/problem+json"
 _TITLES = {
     400: "Bad Request",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     503: "Service Unavailable",
@@ -47,8 +52,6 @@ _ANSWERS: Mapping[str, Callable[[ControlService, Any], Awaitable[msgspec.Struct]
     "/v1/secrets/rotate": lambda it, wish: it.rotate(wish.name),
     "/v1/certificates": lambda it, _: it.certificates(),
     "/v1/counters": lambda it, _: it.count(),
-    "/v1/notify": lambda it, _: it.notifications.list(),
-    "/v1/notify/test": lambda it, wish: it.notifications.test(wish.name),
     "/v1/plan": lambda it, wish: it.plan(wish.apps, prune_all=wish.prune_all),
     "/v1/diff": lambda it, wish: it.diff(wish),
     "/v1/suspend": lambda it, wish: it.suspend(wish),
@@ -79,21 +82,36 @@ _QUESTIONS = {asked: one for asked, one in _ENDPOINTS.items() if one.method == "
 """Those that cost little and change nothing: a plan has every source read."""
 
 
+BY = "podvisor-by"
+"""The header in which the page says whose order it is; percent-encoded UTF-8."""
+_LONGEST_NAME = 200
+_OFF = "the page takes no orders"
+_OFF_HINT = "actions = true in [web] of the settings, and podvisor setup"
+
+
+class Door(enum.Enum):
+    """Whose socket it is."""
+
+    COMMAND_LINE = enum.auto()
+    """All that can be asked; its user is known by the socket."""
+    QUESTIONS = enum.auto()
+    """The page's questions: what is no GET is answered as if it were not there."""
+    PAGE_ORDERS = enum.auto()
+    """All that can be asked, in the name of whom the page says, where the settings let it."""
+
+
 async def serve(
     path: Path,
     service: ControlService,
     *,
-    only_questions: bool = False,
+    door: Door = Door.COMMAND_LINE,
     task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Listen until cancelled; `started` once the socket is there.
-
-    With `only_questions`, what is no GET is answered as if it were not there.
-    """
+    """Listen until cancelled; `started` once the socket is there."""
     with _listen(path) as listener:
         try:
             task_status.started()
-            await server.serve(listener, _Answers(service, only_questions))
+            await server.serve(listener, _Answers(service, door))
         finally:
             path.unlink(missing_ok=True)  # noqa: ASYNC240  # one system call, in memory
 
@@ -115,7 +133,7 @@ class _Answers(msgspec.Struct, frozen=True):
     """What comes of a request."""
 
     service: ControlService
-    only_questions: bool = False
+    door: Door
 
     async def __call__(self, request: Request) -> None:
         """Answer it, with an error if need be: as the reply, or as its last line."""
@@ -129,13 +147,19 @@ class _Answers(msgspec.Struct, frozen=True):
             await _refuse(request, 503, str(failure))
 
     async def _answer(self, request: Request) -> None:
-        endpoints = _QUESTIONS if self.only_questions else _ENDPOINTS
+        endpoints = _QUESTIONS if self.door is Door.QUESTIONS else _ENDPOINTS
         endpoint = endpoints.get((request.method, request.path))
         if endpoint is None:
             known = any(path == request.path for _, path in endpoints)
             detail = f"there is no {request.method} {request.path}"
             await _refuse(request, 405 if known else 404, detail)
             return
+        if self.door is Door.PAGE_ORDERS and not self.service.page_may_order():
+            await _refuse(request, 403, _OFF, hint=_OFF_HINT)
+            return
+        if endpoint.is_order:
+            # This task is the request's own: nothing else is done in that name.
+            ORDERED_BY.set(self._who(request))
         wish: Any = await _wish(request, endpoint.request)
         path = endpoint.path
         match endpoint.answer:
@@ -163,6 +187,24 @@ class _Answers(msgspec.Struct, frozen=True):
             with request.while_connected():
                 async for entry in all_of_them:
                     await _write(request, entry)
+
+    def _who(self, request: Request) -> str:
+        """Return whose order it is. Raises ValueError if the page does not say it."""
+        if self.door is not Door.PAGE_ORDERS:
+            return _user(request.peer_user)
+        name = unquote(request.headers.get(BY, ""), errors="strict")
+        if not (name.isprintable() and 0 < len(name) <= _LONGEST_NAME):
+            raise ValueError(f"the header {BY} does not say who it is")
+        return name
+
+
+def _user(number: int) -> str:
+    import pwd  # noqa: PLC0415  # seldom wanted
+
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"
 
 
 def _teller(request: Request) -> Tell:

@@ -22,7 +22,6 @@ class Kind(enum.StrEnum):
     COMMIT_STATUS = "commit-status"
     WRITEBACK = "writeback"
     PULL_REQUEST = "pull-request"
-    NOTIFY = "notify"
     HEALTH = "health"
     PROBES = "probes"
     WEBHOOKS = "webhooks"

@@ -38,6 +38,8 @@ class EventKind(enum.StrEnum):
     """A person ordered another number of replicas than a unit's file says."""
     SUSPENDED = "suspended"
     """A person had an app left alone."""
+    ORDERED = "ordered"
+    """A person ordered something that no other entry tells of: a sync, newer images, a renewal."""
     RESUMED = "resumed"
     """What was held, pinned, scaled, suspended, kept waiting or in quarantine goes on."""
     REFUSED = "refused"
@@ -86,6 +88,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     detail: str = ""
     """The error's text, or what else helps."""
+    by: str = ""
+    """Who ordered it: a user of this machine, or `NAME (page)`, `NAME (API)`; empty where nobody
+    did."""
 
 
 _BAD_BY_NAME = frozenset(
@@ -112,6 +117,7 @@ class EventFields(TypedDict, total=False):
     subject: str
     reason: str
     detail: str
+    by: str
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

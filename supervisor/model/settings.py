@@ -11,9 +11,9 @@ import msgspec
 from supervisor.model.certificate_settings import CertificateSettings
 from supervisor.model.git_url import GitUrl
 from supervisor.model.image import UpdateMode
-from supervisor.model.notify_settings import NotifySettings
 from supervisor.model.setting_rule import PATH, PATH_HINT, Rule
 from supervisor.model.setting_types import Bytes, Globs, Seconds, SecretRef
+from supervisor.model.web_settings import WebSettings
 
 _CREDENTIAL = r"credential:[A-Za-z0-9][A-Za-z0-9._-]*"
 _NO_REVISIONS = "a folder is watched, and has no revisions of its own"
@@ -369,21 +369,6 @@ class ImageSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     something of a setting counts for it. They beat `by_app`; a unit's own word beats both."""
 
 
-class WebSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[web]`: a page that shows how everything stands; `podvisor setup` takes these up."""
-
-    listen: Annotated[str, Rule(example="127.0.0.1:9079", format="page")] = ""
-    """ADDRESS:PORT of this machine itself, such as `127.0.0.1:9079`, or the path of a Unix socket,
-    for a reverse proxy; empty is not at all."""
-    hosts: Annotated[
-        tuple[str, ...], Rule(example=("podvisor.example.org",), may_be_empty=False, format="name")
-    ] = ()
-    """Names by which a reverse proxy is reached that leads here; others are refused."""
-    idle: Annotated[Seconds, Rule(example="5m", may_be_zero=True)] = Seconds(300)
-    """Its process ends when nobody has asked for so long, and begins with the next who does; 0s is
-    never."""
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file."""
 
@@ -398,4 +383,3 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     images: ImageSettings = ImageSettings()
     certificates: CertificateSettings = CertificateSettings()
     web: WebSettings = WebSettings()
-    notify: dict[str, NotifySettings] = {}

@@ -2,10 +2,11 @@
 
 A page on a machine's own address is reached by whatever runs in its user's browser, also by pages
 of strangers, whose names may be made to lead here (DNS rebinding). So a request says by which name
-it came, and the names are known.
+it came, and the names are known; and what is sent here is sent by a page of ours.
 """
 
 from collections.abc import Awaitable, Callable, Collection
+from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -18,29 +19,36 @@ _HEADERS = {
     ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
+    "Referrer-Policy": "same-origin",
     "Server": "podvisor",
     "X-Content-Type-Options": "nosniff",
 }
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
+_READING = ("GET", "HEAD")
 
 
-def guarded(names: Collection[str]) -> Middleware:
-    """Make the middleware; `names` are those by which it is reached, besides the machine's own."""
+def guarded(names: Collection[str], *, takes_forms: bool = False) -> Middleware:
+    """Make the middleware; `names` are those by which it is reached, besides the machine's own.
+
+    With `takes_forms`, something may be sent here, too.
+    """
     known = {*_LOCAL, *(name.lower() for name in names)}
+    methods = (*_READING, "POST") if takes_forms else _READING
 
     @web.middleware
     async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
-        if request.method not in ("GET", "HEAD"):
-            raise web.HTTPMethodNotAllowed(request.method, ("GET", "HEAD"))
+        if request.method not in methods:
+            raise web.HTTPMethodNotAllowed(request.method, methods)
         host = _without_port(request.headers.get("Host", "")).lower()
-        if host not in known:
+        if host not in known and (not host or host != _own_address(request)):
             text = "It is not known by this name: add it to “hosts” of [web], then podvisor setup."
             raise web.HTTPMisdirectedRequest(text=text)
         if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
             mode = request.headers.get("Sec-Fetch-Mode", "")
-            if mode != "navigate":  # a link that somebody followed
+            if mode != "navigate" or request.method not in _READING:  # a link that is followed
                 raise web.HTTPForbidden(text="Another site asked for this.")
+        if request.method not in _READING and not _is_of_ours(request):
+            raise web.HTTPForbidden(text="This was sent by another site.")
         return await handler(request)
 
     return guard
@@ -51,6 +59,39 @@ async def with_headers(_: web.Request, response: web.StreamResponse) -> None:
     for name, value in _HEADERS.items():
         response.headers[name] = value
     response.headers.setdefault("Cache-Control", "no-store")
+
+
+def is_https(request: web.Request) -> bool:
+    """Whether the browser that sends a form came by HTTPS, as it says itself."""
+    return request.headers.get("Origin", "").startswith("https://")
+
+
+def _is_of_ours(request: web.Request) -> bool:
+    """Whether what is sent comes of a page of ours, or of a program, which has no page.
+
+    Browsers say where from, and send no token by themselves. A proxy may hand on the name without
+    its port.
+    """
+    if request.headers.get("Authorization", "").lower().startswith("bearer "):
+        return True
+    origin, host = request.headers.get("Origin"), request.headers.get("Host", "").lower()
+    if origin is None:
+        is_said = request.headers.get("Sec-Fetch-Site") == "same-origin"
+        return is_said or "Cookie" not in request.headers
+    try:
+        there = urlsplit(origin.lower()).netloc
+    except ValueError:
+        return False
+    return there != "" and host in (there, _without_port(there))
+
+
+def _own_address(request: web.Request) -> str:
+    """Return the address of this machine that was called; a name cannot be made to look like it."""
+    name = request.transport.get_extra_info("sockname") if request.transport else None
+    if not isinstance(name, tuple):
+        return ""
+    address = str(name[0]).removeprefix("::ffff:")
+    return f"[{address}]" if ":" in address else address
 
 
 def _without_port(host: str) -> str:

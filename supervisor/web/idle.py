@@ -1,8 +1,8 @@
 """Ends the process when nobody has asked for a while; the next who asks has systemd start it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from aiohttp import web
 
@@ -23,9 +23,15 @@ class Idle:
         handler: Callable[[web.Request], Awaitable[web.StreamResponse]],
     ) -> web.StreamResponse:
         """Middleware."""
+        with self.busy():
+            return await handler(request)
+
+    @contextmanager
+    def busy(self) -> Iterator[None]:
+        """Do not end meanwhile."""
         self._open += 1
         try:
-            return await handler(request)
+            yield
         finally:
             self._open -= 1
             self._since = asyncio.get_running_loop().time()

@@ -13,6 +13,8 @@ from supervisor.core.status.overview import overview
 from supervisor.kit.texts import relative
 from supervisor.web import words
 from supervisor.web.event_page import SPANS
+from supervisor.web.orders import templates_of
+from supervisor.web.visitor import VISITOR, once
 
 _CLOCK = "%Y-%m-%d %H:%M:%S"
 
@@ -40,6 +42,8 @@ class Pages:
             image_words=words.image_words,
             version_words=words.version_words,
             releases_of=words.releases_of,
+            templates_of=templates_of,
+            once=once,
         )
 
     def render(self, template: str, **values: Any) -> str:
@@ -53,6 +57,7 @@ class Pages:
             health=lambda unit: health_in_words(unit, now),
             trouble=lambda unit: trouble_in_words(unit, now),
             update=lambda image: words.update(image, now),
+            visitor=VISITOR.get(),
             **values,
         )
 

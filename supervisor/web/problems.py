@@ -14,6 +14,7 @@ ABSENT = Problem(
     hint="systemctl --user start podvisor",
 )
 _FIRST_ERROR = 400
+_KEPT = {"Allow", "Retry-After", "WWW-Authenticate"}
 
 
 def answer(problem: Problem) -> web.Response:
@@ -36,4 +37,6 @@ async def told(
         if error.status < _FIRST_ERROR or not request.path.startswith("/v1/"):
             raise
         detail = error.text or error.reason
-        return answer(Problem(title=error.reason, status=error.status, detail=detail))
+        response = answer(Problem(title=error.reason, status=error.status, detail=detail))
+        response.headers.update({name: error.headers[name] for name in _KEPT & {*error.headers}})
+        return response

@@ -1,6 +1,7 @@
 """The process: from the socket that systemd hands over to its end, when nobody asks any more."""
 
 import asyncio
+import ipaddress
 import os
 import signal
 import socket
@@ -9,9 +10,12 @@ from pathlib import Path
 
 from aiohttp import web
 
+from supervisor.web.access import Access
 from supervisor.web.application import application
 from supervisor.web.daemon_client import DaemonClient
 from supervisor.web.idle import Idle
+from supervisor.web.order_client import OrderClient
+from supervisor.web.patience import Patience
 
 _FIRST = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 _FAREWELL_SECONDS = 2.0
@@ -26,30 +30,52 @@ def handed_over() -> list[socket.socket]:
 
 
 async def serve(
-    listeners: Collection[socket.socket], daemon: Path, *, names: Collection[str], idle: float
+    listeners: Collection[socket.socket],
+    daemon: Path,
+    *,
+    names: Collection[str],
+    idle: float,
+    access: Access,
+    orders: Path | None,
 ) -> None:
     """Answer until SIGTERM, or until nobody has asked for `idle` seconds.
 
-    `daemon` is the path of the socket that takes questions, `names` as of `application`.
+    `daemon` is the path of the socket that takes questions, `orders` of that for orders; `names`
+    and `access` are as of `application`.
     """
-    client, quiet = DaemonClient(daemon), Idle(idle)
+    client, quiet, patience = DaemonClient(daemon), Idle(idle), Patience()
+    order_client = OrderClient(orders) if orders else None
+    app = application(client, quiet, names=names, access=access, orders=order_client)
+    app.middlewares.insert(0, patience.answering)
     runner = web.AppRunner(
-        application(client, quiet, names=names),
+        app,
         access_log=None,
         handler_cancellation=True,
         shutdown_timeout=_FAREWELL_SECONDS,
     )
-    end = asyncio.Event()
+    end, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, end.set)
+        loop.add_signal_handler(number, end.set)
     await runner.setup()
+    servers: list[asyncio.Server] = []
     try:
-        for listener in listeners:
-            await web.SockSite(runner, listener).start()
+        assert runner.server is not None  # noqa: S101  # it was just set up
+        make = patience.around(runner.server)
+        servers.extend([await loop.create_server(make, sock=one) for one in listeners])
         waits = [asyncio.ensure_future(one) for one in (end.wait(), quiet.wait())]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for one in waits:
             one.cancel()
     finally:
+        for server in servers:
+            server.close()
         await runner.cleanup()
         await client.close()
+        if order_client:
+            await order_client.close()
+
+
+def is_for_all(listener: socket.socket) -> bool:
+    """Whether others than this machine reach it."""
+    name = listener.getsockname()
+    return isinstance(name, tuple) and not ipaddress.ip_address(name[0]).is_loopback

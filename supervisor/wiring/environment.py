@@ -56,6 +56,11 @@ class Paths(msgspec.Struct, frozen=True, kw_only=True):
         return self.runtime / "questions" / "podvisor.sock"
 
     @property
+    def page_orders(self) -> Path:
+        """The socket for the page's orders, in a folder of its own."""
+        return self.runtime / "page-orders" / "podvisor.sock"
+
+    @property
     def accounts(self) -> Path:
         """Where the keys of accounts at issuers are."""
         return self.state / "acme-accounts"

@@ -116,7 +116,8 @@ async def _running(service: Any, folder: Path) -> AsyncIterator[str]:
     try:
         async with anyio.create_task_group() as tasks:
             await tasks.start(control.serve, folder / "podvisor" / "control.sock", service)
-            await tasks.start(partial(control.serve, questions, service, only_questions=True))
+            door = control.Door.QUESTIONS
+            await tasks.start(partial(control.serve, questions, service, door=door))
             await web.TCPSite(page, "127.0.0.1", 0).start()
             yield f"http://127.0.0.1:{page.addresses[0][1]}"
             tasks.cancel_scope.cancel()

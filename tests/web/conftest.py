@@ -100,7 +100,9 @@ async def daemon(service: Any, socket: Path) -> AsyncIterator[None]:
     async with anyio.create_task_group() as tasks:
 
         async def serve(*, task_status: anyio.abc.TaskStatus[None]) -> None:
-            await control.serve(socket, service, only_questions=True, task_status=task_status)
+            await control.serve(
+                socket, service, door=control.Door.QUESTIONS, task_status=task_status
+            )
 
         await tasks.start(serve)
         yield

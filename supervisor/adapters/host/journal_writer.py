@@ -45,6 +45,7 @@ class JournalWriter:
             "PODVISOR_REVISION": event.revision,
             "PODVISOR_STEP": event.step,
             "PODVISOR_SUBJECT": event.subject,
+            "PODVISOR_BY": event.by,
         }
         content = b"".join(_field(name, value) for name, value in fields.items() if value)
         try:
@@ -66,6 +67,8 @@ def _sentence(event: Event) -> str:
         line = f"failed: {line}"
     if event.reason:
         line = f"{line}: {event.reason}"
+    if event.by:
+        line = f"{line} (by {event.by})"
     return f"{line}\n{event.detail}" if event.detail else line
 
 

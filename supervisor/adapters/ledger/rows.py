@@ -15,11 +15,12 @@ from supervisor.model.ledger_documents import KINDS, D, Document
 
 log = logging.getLogger(__name__)
 _COLUMNS = Event.__struct_fields__
+_NAMES = [f'"{name}"' for name in _COLUMNS]
 _INSERT = (
-    f"INSERT INTO events ({', '.join(_COLUMNS[1:])}) "  # noqa: S608 - our own names
+    f"INSERT INTO events ({', '.join(_NAMES[1:])}) "  # noqa: S608 - our own names
     f"VALUES ({', '.join('?' * (len(_COLUMNS) - 1))})"
 )
-_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM events"  # noqa: S608
+_SELECT = f"SELECT {', '.join(_NAMES)} FROM events"  # noqa: S608
 _KINDS = {str(kind): kind for kind in EventKind}
 
 _LONGEST_TEXT = 8_000
@@ -32,7 +33,17 @@ def storable(event: Event, *, now: float) -> Event:
     """
     texts = {
         field: _storable_text(value)
-        for field in ("app", "unit", "source", "revision", "step", "subject", "reason", "detail")
+        for field in (
+            "app",
+            "unit",
+            "source",
+            "revision",
+            "step",
+            "subject",
+            "reason",
+            "detail",
+            "by",
+        )
         if (value := getattr(event, field))
     }
     code = event.code or code_of(event.kind, event.step, ok=event.ok)

@@ -48,6 +48,9 @@ MIGRATIONS = (
     ALTER TABLE events ADD COLUMN code TEXT NOT NULL DEFAULT '';
     CREATE INDEX events_by_code ON events (code) WHERE code <> '';
     """,
+    """
+    ALTER TABLE events ADD COLUMN "by" TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 _WRITER_WAITS_SECONDS = 0.25

@@ -18,6 +18,7 @@ import msgspec
 
 from supervisor.adapters.ledger import retention, rows, schema
 from supervisor.kit.clock import Clock
+from supervisor.kit.ordered_by import ORDERED_BY
 from supervisor.kit.texts import count
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EVERYTHING, Event, EventFields, EventKind, EventQuery
@@ -112,6 +113,7 @@ class SqliteLedger:
 
     def log(self, kind: EventKind, **fields: Unpack[EventFields]) -> None:
         """Write an entry of what happened now."""
+        fields.setdefault("by", ORDERED_BY.get())
         self.append(Event(kind=kind, **fields))
 
     def append(self, *events: Event) -> Event:

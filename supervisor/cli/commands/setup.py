@@ -19,12 +19,13 @@ from supervisor.cli import codes
 from supervisor.cli.commands.init import write_settings
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, Refused, ask
+from supervisor.cli.local.page_token import read_token
 from supervisor.cli.local.page_units import SERVICE, SOCKET, page_units
 from supervisor.cli.local.unit_file import service_text
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import say
 from supervisor.core.config.reader import Reading, read_settings
-from supervisor.model.settings import WebSettings
+from supervisor.model.web_settings import WebSettings
 
 _SERVICE = "podvisor.service"
 _SOCKET_PATIENCE_SECONDS = 60.0  # the first start compiles first: seconds of a small board
@@ -100,6 +101,9 @@ def _set_up(machine: Machine, hands: _Hands, config: str) -> int:
         raise Refused(
             "cannot set up: the settings are refused", hint=f"mend {places.shown(config)} first"
         )
+    web = reading.settings.web if reading and reading.settings else WebSettings()
+    if web.token.kind == "file":
+        read_token(web.token)
     say(("What is done" if not hands.dry_run else "What would be done", "strong"))
     _linger(machine, hands)
     if reading is None:
@@ -107,7 +111,6 @@ def _set_up(machine: Machine, hands: _Hands, config: str) -> int:
         if not hands.dry_run:
             write_settings(Path(config))
     renewed = _write_unit(machine, hands, config)
-    web = reading.settings.web if reading and reading.settings else WebSettings()
     page_changed = _write_page_units(machine, hands, web)
     if not hands.run("systemctl", "--user", "daemon-reload"):
         raise Refused("cannot reach the systemd of this user")
@@ -115,7 +118,7 @@ def _set_up(machine: Machine, hands: _Hands, config: str) -> int:
         raise Refused("cannot start Podman's socket", hint="systemctl --user status podman.socket")
     running = _running()
     if web.listen:
-        _start_page(hands, anew=page_changed)
+        _start_page(hands, web, anew=page_changed)
     # --no-block, for the service is ready only after its first pass, with all its pulls.
     enabled = hands.run("systemctl", "--user", "enable", "--now", "--no-block", _SERVICE)
     restarts = enabled and (renewed or (running is not None and _is_older(running)))
@@ -228,9 +231,11 @@ def _write_page_units(machine: Machine, hands: _Hands, web: WebSettings) -> bool
     return changed
 
 
-def _start_page(hands: _Hands, *, anew: bool) -> None:
+def _start_page(hands: _Hands, web: WebSettings, *, anew: bool) -> None:
     if anew:
         hands.run("systemctl", "--user", "stop", SOCKET, SERVICE)
+    elif web.token:  # it may be another one: the next who looks has it read anew
+        hands.run("systemctl", "--user", "stop", SERVICE)
     if not hands.run("systemctl", "--user", "enable", "--now", SOCKET):
         raise Refused("cannot listen for the page", hint=f"systemctl --user status {SOCKET}")
 

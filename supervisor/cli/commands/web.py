@@ -26,23 +26,74 @@ from supervisor.cli.show import screen
     metavar="SECONDS",
     help="End when nobody has asked for so long; 0 is never.",
 )
-def command(listen: str | None, hosts: tuple[str, ...], idle: float) -> int:
-    """Serve the page that shows how everything stands, and metrics.
+@click.option("--actions", is_flag=True, help="Take orders of who says who it is.")
+@click.option(
+    "--token",
+    metavar="PLACE",
+    help="Where the token is that people log in with: file:PATH or credential:NAME.",
+)
+@click.option(
+    "--user-header",
+    default="",
+    metavar="NAME",
+    help="The header in which a reverse proxy says who it let in.",
+)
+def command(
+    *,
+    listen: str | None,
+    hosts: tuple[str, ...],
+    idle: float,
+    actions: bool,
+    token: str | None,
+    user_header: str,
+) -> int:
+    r"""Serve the page that shows how everything stands, and metrics.
 
     With `listen` in [web] of the settings, `podvisor setup` has systemd start this when somebody
     looks. To see it once: podvisor web --listen 127.0.0.1:9079
+
+    It takes orders only where `actions` is true in [web]. A token for it is made so:
+
+    \b
+    (umask 077; head -c 24 /dev/urandom | base64 >~/.config/podvisor/page-token)
     """
     import asyncio
     from pathlib import Path
 
-    from supervisor.web.process import handed_over, serve
+    from supervisor.cli.local.page_token import read_token
+    from supervisor.model.setting_types import SecretRef
+    from supervisor.web.access import Access
+    from supervisor.web.process import handed_over, is_for_all, serve
 
     listeners = handed_over()
     if not listeners:
         listeners = [_bound(listen)]
         screen.say("podvisor's page is at ", (f"http://{listen}/", "strong"))
-    daemon = Path(places.questions_socket())
-    asyncio.run(serve(listeners, daemon, names=hosts, idle=idle))
+    access = Access(
+        token=read_token(SecretRef(token)) if token else None,
+        user_header=user_header,
+        actions=actions,
+        is_closed=any(map(is_for_all, listeners)),
+    )
+    if actions and not access.token and not user_header:
+        hint = "--token file:PATH, or --user-header NAME behind a reverse proxy"
+        raise Refused("cannot take orders: there is no way to know whose they are", hint=hint)
+    if access.is_closed and (user_header or not access.token):
+        raise Refused(
+            "cannot be there for everybody who reaches this machine: nobody is asked who it is",
+            hint="--token file:PATH, without --user-header",
+        )
+    daemon, orders = Path(places.questions_socket()), Path(places.page_orders_socket())
+    asyncio.run(
+        serve(
+            listeners,
+            daemon,
+            names=hosts,
+            idle=idle,
+            access=access,
+            orders=orders if actions else None,
+        )
+    )
     return codes.OK
 
 

@@ -38,6 +38,11 @@ def questions_socket() -> str:
     return f"{runtime_folder()}/podvisor/questions/podvisor.sock"
 
 
+def page_orders_socket() -> str:
+    """Return the path of the daemon's socket for the page's orders."""
+    return f"{runtime_folder()}/podvisor/page-orders/podvisor.sock"
+
+
 def docs(page: str) -> str:
     """Return the URL of a page of the documentation, `how-to/upgrade.md`, as it is installed."""
     for root in (os.path.join(sys.prefix, "share/doc/podvisor"), f"{__file__}/../../../.."):

@@ -1,7 +1,6 @@
 """The settings file that `podvisor init` writes: every setting, its effect and its default.
 
-Effects are the docstrings of the fields in `model.settings`, `model.certificate_settings` and
-`model.notify_settings`. Prose
+Effects are the docstrings of the fields in `model.settings` and its parts. Prose
 begins with `# `, a setting that is only to be uncommented with `#` alone.
 """
 
@@ -13,8 +12,7 @@ import msgspec
 
 from supervisor.cli.local.field_docs import ClassDocs, class_docs
 from supervisor.kit.texts import format_duration, format_size
-from supervisor.model import certificate_settings, notify_settings, settings
-from supervisor.model.notify_settings import NotifySettings
+from supervisor.model import certificate_settings, settings, web_settings
 from supervisor.model.setting_rule import tables_of, typed
 from supervisor.model.setting_types import Bytes, Seconds
 from supervisor.model.settings import Settings, SourceSettings
@@ -28,7 +26,6 @@ _HEAD = """\
 _OVER_SSH = ("ssh_key", "known_hosts", "writeback_ssh_key")
 """Settings that mean nothing for the source whose example is over https."""
 _NO_EXAMPLES = (
-    "digest",
     "email",
     "hook",
     "hosts",
@@ -36,12 +33,12 @@ _NO_EXAMPLES = (
     "internal_key",
     "resolvers",
     "staging",
+    "user_header",
     "webhook",
     "webhook_repository",
     "webhook_audience",
     "listen",
     "public_url",
-    "quiet",
     "registry",
     "webroot",
     "window",
@@ -84,7 +81,6 @@ def default_text() -> str:
         shape = field.type
         if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
             parts += _section(field.name, shape, explained)
-    parts += _section("notify.phone", NotifySettings, explained)
     return "\n".join(parts)
 
 
@@ -140,5 +136,4 @@ def value_text(value: object) -> str:
 
 def docstrings() -> ClassDocs:
     """Return each class of settings with its docstring and those of its fields."""
-    modules = settings, certificate_settings, notify_settings
-    return {name: docs for one in modules for name, docs in class_docs(one).items()}
+    return class_docs(settings) | class_docs(certificate_settings) | class_docs(web_settings)

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import supervisor
 from supervisor.cli.local.unit_file import command_line
-from supervisor.model.settings import WebSettings
+from supervisor.model.web_settings import WebSettings
 
+_CREDENTIAL = "page-token"
+"""By which the service finds a token that is in a file."""
 SOCKET, SERVICE = "podvisor-web.socket", "podvisor-web.service"
 
 _SOCKET_TEXT = """\
@@ -42,7 +44,7 @@ UMask=0077
 MemoryMax=256M
 TasksMax=16
 
-{alone}RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
+{token}{alone}RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6
 NoNewPrivileges=yes
 CapabilityBoundingSet=
 LockPersonality=yes
@@ -58,11 +60,11 @@ SystemCallErrorNumber=EPERM
 
 
 _ALONE = """\
-# It sees the daemon's socket for questions, and of the user's files no other. There is no network:
+# It sees the daemon's sockets for the page, and of the user's files no other. There is no network:
 # what comes in comes by the socket that systemd hands over.
 ProtectHome=tmpfs
 BindReadOnlyPaths={libraries}
-BindReadOnlyPaths=-%t/podvisor/questions
+BindReadOnlyPaths={sockets}
 ProtectSystem=strict
 PrivateTmp=yes
 PrivateDevices=yes
@@ -83,13 +85,31 @@ def page_units(web: WebSettings, *, python: Sequence[str], alone: bool) -> dict[
     words = [*python, "web", "--idle", f"{web.idle:g}"]
     for name in web.hosts:
         words += ["--host", name]
+    if web.actions:
+        words.append("--actions")
+    if web.user_header:
+        words += ["--user-header", web.user_header]
+    token = ""
+    if web.token:
+        name = web.token.place
+        if web.token.kind == "file":
+            token = f"LoadCredential={_CREDENTIAL}:{_escaped(Path(name).expanduser())}\n"
+            name = _CREDENTIAL
+        words += ["--token", f"credential:{name}"]
+    sockets = ("questions", *(["page-orders"] if web.actions else []))
     listen = str(Path(web.listen).expanduser()) if web.listen[0] in "/~" else web.listen
     libraries = dict.fromkeys((sys.prefix, str(Path(supervisor.__file__).parents[1])))
-    bound = " ".join(f'"{path.replace("%", "%%")}"' for path in libraries)
+    bound = " ".join(f'"{_escaped(path)}"' for path in libraries)
+    seen = " ".join(f"-%t/podvisor/{name}" for name in sockets)
     return {
-        SOCKET: _SOCKET_TEXT.format(listen=listen.replace("%", "%%")),
+        SOCKET: _SOCKET_TEXT.format(listen=_escaped(listen)),
         SERVICE: _SERVICE_TEXT.format(
             command=command_line(words),
-            alone=_ALONE.format(libraries=bound) if alone else _NOT_ALONE,
+            token=token,
+            alone=_ALONE.format(libraries=bound, sockets=seen) if alone else _NOT_ALONE,
         ),
     }
+
+
+def _escaped(path: Path | str) -> str:
+    return str(path).replace("%", "%%")

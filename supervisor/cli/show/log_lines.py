@@ -22,6 +22,7 @@ _STYLES = {
     "pinned": "warn",
     "scaled": "warn",
     "suspended": "warn",
+    "ordered": "strong",
     "resumed": "good",
     "error": "bad",
     "waiting": "warn",
@@ -52,6 +53,8 @@ def show_event(event: dict[str, Any], *, with_time: bool) -> None:
     ]
     if event.get("revision") and kind != "step":
         cells.append((f"  {event['revision'][:8]}", "dim"))
+    if event.get("by"):
+        cells.append((f"  by {event['by']}", "dim"))
     column = 23 if with_time else 2
     say(*cells, hang=column)
     indent = " " * column

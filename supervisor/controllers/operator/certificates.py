@@ -53,6 +53,7 @@ class CertificateService(msgspec.Struct, frozen=True, kw_only=True):
         name = request.name
         before = self._record(name)
         self.actions().renew(name, at_once=request.now)
+        self._log("renew", name)
         async with self._telling(name, say):
             is_at_rest = await self._bring_on(name)
         untried = self._untried(name, before) if is_at_rest else ""
@@ -61,6 +62,7 @@ class CertificateService(msgspec.Struct, frozen=True, kw_only=True):
     async def revoke(self, request: RevokeRequest, say: Say = nobody) -> CertificateList:
         """Have the current one declared void, and another one. Raises Retry or Stalled."""
         await self.actions().revoke(request.name)
+        self._log("revoke", request.name)
         async with self._telling(request.name, say):
             await self._bring_on(request.name)
         return self._of(request.name)
@@ -74,6 +76,11 @@ class CertificateService(msgspec.Struct, frozen=True, kw_only=True):
             for name in await self.actions().take_imported():
                 await self._bring_on(name)
         return await self.list()
+
+    def _log(self, what: str, name: str) -> None:
+        apps = {one.app for one in self._of(name).certificates}
+        for app in sorted(apps):
+            self.ledger.log(EventKind.ORDERED, app=app, subject=f"{what} {name}")
 
     async def rehearse(self, request: RehearsalRequest) -> RehearsalReport:
         """Try what an order would come to. Raises Retry or Stalled; see `Rehearsals`."""

@@ -13,7 +13,7 @@ from anyio.streams.memory import MemoryObjectSendStream
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.ports import Events
 from supervisor.model.errors import Failure
-from supervisor.model.events import Event, EventQuery
+from supervisor.model.events import Event, EventKind, EventQuery
 from supervisor.model.status import AppStatus
 
 _T = TypeVar("_T")
@@ -59,7 +59,10 @@ class EventLog(msgspec.Struct, frozen=True, kw_only=True):
             receive.close()
 
     async def tell_of(self, work: Callable[[Say], Awaitable[None]], tell: Tell) -> None:
-        """Do something of which `tell` hears, with what it says itself; raises what it raises."""
+        """Do something of which `tell` hears, with what it says itself; raises what it raises.
+
+        That it was ordered, whoever listens knows.
+        """
         failure: Failure | None = None
         send, receive = anyio.create_memory_object_stream[Event | AppStatus](_BACKLOG)
         say = _into(send)
@@ -67,7 +70,8 @@ class EventLog(msgspec.Struct, frozen=True, kw_only=True):
 
         async def hand_on() -> None:
             async for one in receive:
-                await tell(one)
+                if not isinstance(one, Event) or one.kind is not EventKind.ORDERED:
+                    await tell(one)
 
         with receive:
             async with anyio.create_task_group() as tasks:

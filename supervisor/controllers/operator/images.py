@@ -67,6 +67,8 @@ class ImageService(msgspec.Struct, frozen=True, kw_only=True):
         chosen = images_called(await self.listing.of(), request.name)
         if request.dry_run:
             return await self.forecast.update(chosen, now=request.now)
+        for app in sorted({one.app for one in chosen}):
+            self.ledger.log(EventKind.ORDERED, app=app, subject="update", reason=request.reason)
         await self.schedule.ask({one.known.question.key for one in chosen if one.known})
         if request.now:
             for one in await self._again(chosen):

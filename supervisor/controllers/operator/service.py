@@ -5,7 +5,7 @@ Served to the outside by `api.control`; each question has one who answers it, na
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,7 +22,7 @@ from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.model.certificate_status import CertificateList, RenewRequest, RevokeRequest
 from supervisor.model.counters import Counters
 from supervisor.model.diff import Diff, DiffRequest
-from supervisor.model.events import Event, EventQuery
+from supervisor.model.events import Event, EventKind, EventQuery
 from supervisor.model.image_status import (
     ImageList,
     ImageReply,
@@ -31,7 +31,6 @@ from supervisor.model.image_status import (
     SignatureList,
     UpdateRequest,
 )
-from supervisor.model.notify import NotifierList, NotifyTest
 from supervisor.model.plan import Plan
 from supervisor.model.rehearsal import RehearsalReport, RehearsalRequest
 from supervisor.model.secret import SecretList
@@ -50,16 +49,6 @@ from supervisor.model.why import Why
 
 if TYPE_CHECKING:
     from supervisor.controllers.operator.images import ImageService
-
-
-class Notifications(Protocol):
-    """Who answers for the notifiers."""
-
-    async def list(self) -> NotifierList:
-        """How each stands."""
-
-    async def test(self, name: str) -> NotifyTest:
-        """Send a test message by one, or by all if none is named. Raises Stalled."""
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,7 +71,6 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     secret_service: SecretService
     certificate_service: CertificateService
     event_log: EventLog
-    notifications: Notifications
     preview: Callable[[], Preview]
     """Makes one for each question."""
     settings: SettingsReloader
@@ -99,6 +87,10 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     async def count(self) -> Counters:
         """What the daemon has done since it started, and what it takes."""
         return self.counters()
+
+    def page_may_order(self) -> bool:
+        """Whether the settings let the page take orders."""
+        return self.settings.file.in_force.now.web.actions
 
     async def reload(self) -> Reloaded:
         """Read the settings anew."""
@@ -252,7 +244,9 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
 
     async def rotate(self, name: str) -> SyncReply:
         """Give a generated secret another value; see `SecretService`."""
-        return await self.secret_service.rotate(name)
+        reply = await self.secret_service.rotate(name)
+        self.event_log.ledger.log(EventKind.ORDERED, subject=f"rotate {name}")
+        return reply
 
     async def test_certificate(self, request: RehearsalRequest) -> RehearsalReport:
         """Try what an order would come to, without any effect; see `CertificateService`."""

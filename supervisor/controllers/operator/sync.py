@@ -26,6 +26,7 @@ from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.certificate_status import CertificateState
 from supervisor.model.errors import Failure
+from supervisor.model.events import EventKind
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import JobRun, RepairState
 from supervisor.model.status import AppState, AppStatus, SyncRequest
@@ -75,6 +76,8 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             with suppress(Failure):  # the loop's own pass meets the same one, and shows it
                 known = await self.desired_state.deployments()
             self.names.check(request.apps)
+            for app in request.apps or ("",):
+                self.ledger.log(EventKind.ORDERED, app=app, subject="sync")
             asked = self.desired_state.certificates()
             mine = [name for name, app in asked.items() if not request.apps or app in request.apps]
             await self._mend_certificates(mine, since=mark)

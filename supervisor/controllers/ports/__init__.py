@@ -14,7 +14,6 @@ from supervisor.controllers.ports.certificates import (
 )
 from supervisor.controllers.ports.ledger import AppliedState, Documents, Events, Ledger
 from supervisor.controllers.ports.machine import Aside, Host, Prober
-from supervisor.controllers.ports.messages import Messenger
 from supervisor.controllers.ports.podman import Podman
 from supervisor.controllers.ports.registry import Registry
 from supervisor.controllers.ports.secrets import Decryptor, Secrets
@@ -47,7 +46,6 @@ __all__ = (
     "Issuer",
     "Ledger",
     "Listener",
-    "Messenger",
     "OrderFolders",
     "Podman",
     "Prober",

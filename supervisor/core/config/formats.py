@@ -20,7 +20,6 @@ from supervisor.core.githost.hosts.registry import APIS, HOSTS
 from supervisor.core.registryhost.senders.registry import senders
 from supervisor.kit import texts
 from supervisor.model.git_url import GitUrl
-from supervisor.model.notify_settings import NotifyKind
 from supervisor.model.setting_rule import PATH, PATH_HINT
 
 _Check = Callable[[Path, str], Iterator[Problem]]
@@ -31,6 +30,7 @@ _RESOLVER_HINT = 'write addresses, such as "9.9.9.9", "127.0.0.1:5353" or "[2620
 _PAGE_HINT = (
     "write 127.0.0.1:9079 or [::1]:9079; others come by a reverse proxy, which asks who it is"
 )
+_NO_NAMES = ("authorization", "connection", "cookie", "content-length", "host", "origin")
 _NETWORK_HINT = 'write addresses and networks, such as "127.0.0.1", "10.0.0.0/8"'
 _GIT_HINT = "write https://…, ssh://…, user@host:path or file:///…"
 
@@ -134,20 +134,21 @@ def _registry(key: Path, text: str) -> Iterator[Problem]:
 
 
 def _page(key: Path, text: str) -> Iterator[Problem]:
-    """Check where the page is: nobody but this machine, or a proxy that asks who it is."""
+    """Check where the page is; who may come there, only all of its settings can say."""
     if text.startswith(("/", "~/")):
         if not re.fullmatch(PATH, text):
             yield Problem(key, f"{shown_text(text)} is no path of a socket", PATH_HINT)
         return
     try:
-        address, _ = parse_listen(text)
+        parse_listen(text)
     except ValueError as error:
         yield Problem(key, f"cannot listen on {shown_text(text)}: {error}", _PAGE_HINT)
-        return
-    if not ipaddress.ip_address(address).is_loopback:
-        yield Problem(
-            key, f"{shown_text(text)} is for everybody who reaches this machine", _PAGE_HINT
-        )
+
+
+def _header(key: Path, text: str) -> Iterator[Problem]:
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9-]{1,63}", text) or text.lower() in _NO_NAMES:
+        hint = "as the proxy names it, such as Remote-User or X-Forwarded-User"
+        yield Problem(key, f"{shown_text(text)} is no header that says who it is", hint)
 
 
 def _name(key: Path, text: str) -> Iterator[Problem]:
@@ -221,31 +222,6 @@ def _calendar(key: Path, text: str) -> Iterator[Problem]:
         yield Problem(key, str(refused), refused.hint)
 
 
-def _notify_event(key: Path, text: str) -> Iterator[Problem]:
-    kinds = tuple(map(str, NotifyKind))
-    if text not in kinds:
-        hint = texts.meant(text, kinds)
-        yield Problem(key, f"notifiers tell of nothing that is called {shown_text(text)}", hint)
-
-
-def _digest(key: Path, text: str) -> Iterator[Problem]:
-    from supervisor.core.notify.when import check_digest  # noqa: PLC0415
-
-    try:
-        check_digest(text)
-    except Refused as refused:
-        yield Problem(key, str(refused), refused.hint)
-
-
-def _quiet(key: Path, text: str) -> Iterator[Problem]:
-    from supervisor.core.notify.when import check_quiet  # noqa: PLC0415
-
-    try:
-        check_quiet(text)
-    except Refused as refused:
-        yield Problem(key, str(refused), refused.hint)
-
-
 FORMATS: dict[str, _Check] = {
     "git": _git,
     "artifact": _artifact,
@@ -261,13 +237,11 @@ FORMATS: dict[str, _Check] = {
     "resolver": _by(_resolver, "ask", _RESOLVER_HINT),
     "listen": _by(parse_listen, "listen on", _LISTEN_HINT),
     "page": _page,
+    "header": _header,
     "name": _name,
     "network": _by(ipaddress.ip_network, "trust", _NETWORK_HINT),
     "url": _url,
     "calendar": _calendar,
-    "notify-event": _notify_event,
-    "digest": _digest,
-    "quiet": _quiet,
     "issuer": partial(_url, encrypted=True),
     "staging": _staging,
 }

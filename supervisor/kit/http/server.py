@@ -7,6 +7,7 @@ have limits. For those who are not trusted at all, `public_server` has stricter 
 import asyncio
 import logging
 import socket
+import struct
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -92,6 +93,13 @@ class Request:
             self.held = len(body)
             self.on_held()
         return bytes(body)
+
+    @property
+    def peer_user(self) -> int:
+        """The id of the user at the other end of a Unix socket."""
+        size = struct.calcsize("3i")
+        given = self._connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+        return int(struct.unpack("3i", given)[1])
 
     @property
     def is_read(self) -> bool:

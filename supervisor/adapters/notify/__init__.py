@@ -1,1 +1,0 @@
-"""Sending messages, by Apprise."""

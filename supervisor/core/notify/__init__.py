@@ -1,1 +1,0 @@
-"""What people are told, and when: decisions of the notifiers."""

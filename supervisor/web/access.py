@@ -1,0 +1,160 @@
+"""Finds out who asks, and turns away who has to say it and does not: around every request.
+
+| who | how it is known |
+| --- | --- |
+| a program | `Authorization: Bearer TOKEN` |
+| a person who logged in | a signed cookie, which no script reads and no other site sends |
+| a person whom a reverse proxy let in | a header of the proxy's, from this machine only |
+| anybody, where nobody but this machine comes | may look, and nothing else |
+"""
+
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from urllib.parse import quote
+
+import msgspec
+from aiohttp import web
+
+from supervisor.core.githost.client_address import rate_limit_key, sender
+from supervisor.kit.rates import TokenBuckets
+from supervisor.web.token import LONGEST_NAME, SESSION_SECONDS, Token
+from supervisor.web.visitor import VISITOR, Visitor
+
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+SESSION, SECURE_SESSION = "podvisor", "__Host-podvisor"
+_FORMS = "podvisor-forms"
+_TRIES_PER_MINUTE = 10
+_OPEN = ("/login", "/static/")
+_FOR_PROGRAMS = ("/v1/", "/metrics", "/live", "/openapi.json")
+_TOKEN_WORDS = ("token", "access_token", "api_key", "apikey")
+_IN_URL = (
+    "A token does not belong into a URL: from there it gets into histories and logs. "
+    "Take another one, and send it as: Authorization: Bearer TOKEN"
+)
+_BEARER = {"WWW-Authenticate": 'Bearer realm="podvisor"'}
+_LOCAL = ("127.0.0.0/8", "::1")
+
+
+class Access(msgspec.Struct, frozen=True, kw_only=True):
+    """Who may come, and do what."""
+
+    token: Token | None = None
+    user_header: str = ""
+    """Of the reverse proxy; empty is none."""
+    actions: bool = False
+    is_closed: bool = False
+    """Whether who only looks has to say who it is, too: others than this machine come here."""
+    tries: TokenBuckets = msgspec.field(
+        default_factory=lambda: TokenBuckets(per_minute=_TRIES_PER_MINUTE)
+    )
+    """What is left of failed tries, by address."""
+
+    @web.middleware
+    async def known(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
+        """Middleware."""
+        self._look_at_url(request)
+        visitor = self._visitor(request)
+        if self.is_closed and not visitor.is_known and not request.path.startswith(_OPEN):
+            if request.path.startswith(_FOR_PROGRAMS):
+                raise web.HTTPUnauthorized(text="send the token", headers=_BEARER)
+            raise web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='')}")
+        before = VISITOR.set(visitor)
+        try:
+            response = await handler(request)
+        finally:
+            VISITOR.reset(before)
+        if visitor.by_proxy and not request.cookies.get(_FORMS) and not response.prepared:
+            response.set_cookie(_FORMS, visitor.cookie, httponly=True, samesite="Strict")
+        return response
+
+    def log_in(self, request: web.Request, token: str, name: str) -> str | None:
+        """Return the cookie of a new session; None if that is not the token."""
+        self._check_tries(request)
+        if self.token is None or not self.token.is_it(token):
+            self._count_try(request)
+            return None
+        return self.token.session(name, now=time.time())
+
+    def _visitor(self, request: web.Request) -> Visitor:
+        anybody = Visitor(can_log_in=self.token is not None)
+        kind, _, given = request.headers.get("Authorization", "").partition(" ")
+        if kind.lower() == "bearer":  # others are a proxy's own
+            return self._program(request, given.strip())
+        if self.user_header and is_from_here(request):
+            names = request.headers.getall(self.user_header, [])
+            if len(names) > 1 or any(not is_name(one) for one in names):
+                raise web.HTTPBadRequest(text=f"{self.user_header} does not say who it is")
+            if names and names[0]:
+                cookie = request.cookies.get(_FORMS) or secrets.token_urlsafe(24)
+                return Visitor(
+                    name=names[0],
+                    is_known=True,
+                    by_proxy=True,
+                    cookie=cookie,
+                    may_order=self.actions,
+                )
+        cookie = request.cookies.get(SECURE_SESSION) or request.cookies.get(SESSION, "")
+        name = self.token.session_name(cookie, now=time.time()) if self.token and cookie else None
+        if name is None:
+            return anybody
+        return Visitor(
+            name=name, is_known=True, cookie=cookie, may_order=self.actions, can_log_in=True
+        )
+
+    def _program(self, request: web.Request, given: str) -> Visitor:
+        if self.token is None:
+            raise web.HTTPUnauthorized(text="there is no token here", headers=_BEARER)
+        self._check_tries(request)
+        if not self.token.is_it(given):
+            self._count_try(request)
+            raise web.HTTPUnauthorized(text="that is not the token", headers=_BEARER)
+        return Visitor(is_known=True, is_program=True, may_order=self.actions)
+
+    def _look_at_url(self, request: web.Request) -> None:
+        for name, value in request.query.items():
+            if name.lower() in _TOKEN_WORDS or (self.token and self.token.is_it(value)):
+                raise web.HTTPBadRequest(text=_IN_URL)
+
+    def _check_tries(self, request: web.Request) -> None:
+        if self.tries.left(_address(request), now=time.monotonic()) < 1:
+            text = "It was tried too often in vain: wait a minute."
+            raise web.HTTPTooManyRequests(text=text, headers={"Retry-After": "60"})
+
+    def _count_try(self, request: web.Request) -> None:
+        self.tries.take(_address(request), now=time.monotonic())
+
+
+def set_session(response: web.Response, cookie: str, *, is_secure: bool) -> None:
+    """Have a browser keep a session; one by HTTPS for HTTPS only."""
+    response.set_cookie(
+        SECURE_SESSION if is_secure else SESSION,
+        cookie,
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="Strict",
+        secure=is_secure,
+    )
+
+
+def end_session(response: web.Response) -> None:
+    """Have a browser forget it."""
+    response.del_cookie(SESSION, httponly=True, samesite="Strict")
+    response.del_cookie(SECURE_SESSION, httponly=True, samesite="Strict", secure=True)
+
+
+def is_name(text: str) -> bool:
+    """Whether somebody can be called that, or nothing."""
+    return len(text) <= LONGEST_NAME and text.isprintable()
+
+
+def is_from_here(request: web.Request) -> bool:
+    """Whether it comes by a Unix socket, or from this machine itself."""
+    peer = request.remote or ""
+    return peer == "" or sender(peer, "", _LOCAL).by_proxy
+
+
+def _address(request: web.Request) -> str:
+    """Return what failed tries are counted by: behind a proxy here, the one that it names."""
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    return rate_limit_key(sender(request.remote or "127.0.0.1", forwarded, _LOCAL).address)
