@@ -196,7 +196,8 @@ def _newer(material: Material) -> Iterator[Fact]:
                 causes=causes,
             )
         elif newest.outcome is Outcome.TRIAL and not newest.ended_at:
-            text = f"{what} is on trial"
+            gate = material.standing.gate if material.standing else ""
+            text = with_why(f"{what} is on trial", gate)
             yield Fact(about=FactKind.NEWER, text=text, at=newest.began_at, causes=causes)
     yield from _refused(material)
 
@@ -313,7 +314,7 @@ def _state(material: Material, now: float) -> Iterator[Fact]:
     shown = [one for one in lines if _concerns(material, "", one.text)]
     for line in shown:
         yield _as_fact(line)
-    if material.unit:
+    if material.unit and not shown:
         yield from _unit_now(material, status["apps"][0], now)
     elif not shown:
         yield Fact(about=FactKind.STATE, text=f"{what} is well", at=_well_since(material))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from supervisor.kit.texts import with_why
 from supervisor.model.events import Event, EventKind
 from supervisor.model.why import Cause
 
@@ -19,8 +20,8 @@ _TRIED = {
     "reload-unit": "could not take up what changed",
     "run": "failed",
 }
-_SIGNS = (EventKind.HEALTH, EventKind.FAILED, EventKind.WAITING)
-"""Of what a step may come of."""
+_SIGNS = (EventKind.HEALTH, EventKind.FAILED)
+"""Of what a step may come."""
 
 
 def last_steps(events: Sequence[Event], unit: str) -> list[Event]:
@@ -38,7 +39,7 @@ def step_in_words(step: Event) -> str:
     """Say what was done, and why: `web.service was restarted: its file changed`."""
     done = (_DONE if step.ok else _TRIED)[step.step]
     why = f": {step.reason}" if step.reason else ""
-    failed = f"; {_first_line(step.detail)}" if step.detail and not step.ok else ""
+    failed = f"; {step.detail}" if step.detail and not step.ok else ""
     return f"{step.unit} {done}{why}{failed}"
 
 
@@ -51,10 +52,7 @@ def what_came_before(events: Sequence[Event], step: Event) -> Iterator[Cause]:
         if one.kind is EventKind.STEP and one.step in _DONE:
             return
         if one.kind in _SIGNS and not one.ok:
-            more = f": {_first_line(one.detail)}" if one.detail else ""
-            yield Cause(text=f"it was {one.reason}{more}", at=one.time, event=one.id)
+            was = "was " if one.kind is EventKind.HEALTH else ""
+            text = with_why(f"it {was}{one.reason}", one.detail)
+            yield Cause(text=text, at=one.time, event=one.id)
             return
-
-
-def _first_line(text: str) -> str:
-    return next(iter(text.splitlines()), "")
