@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from supervisor.model.certificate_status import CertificateList, RenewRequest, RevokeRequest
+from supervisor.model.comparison import CompareQuery, Comparison
 from supervisor.model.counters import Counters
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
@@ -113,6 +114,7 @@ def _order(
 ENDPOINTS = (
     _question("/v1/status", AppQuery, Status, "how everything, or one app, stands"),
     _question("/v1/history", HistoryQuery, History, "the releases of an app that were tried here"),
+    _question("/v1/compare", CompareQuery, Comparison, "what two releases of an app differ in"),
     _question("/v1/events", EventQuery, Event, "entries of the event log", answer=Answer.STREAM),
     _question("/v1/why", WhyQuery, Why, "why an app or a unit is as it is: the chain of causes"),
     _question("/v1/images", AppQuery, ImageList, "how the images of all apps, or of one, stand"),

@@ -4,6 +4,7 @@
 | --- | --- |
 | `GET /` | how everything stands |
 | `GET /apps/NAME` | an app: its units, releases, images, certificates, secrets, events |
+| `GET /apps/NAME/diff` | what two of its releases differ in |
 | `GET /events` | the event log |
 | `GET /live` | server-sent events: that something happened, by the event's number; the version |
 | `GET /metrics` | for Prometheus |
@@ -79,6 +80,7 @@ def application(
                 app.router.add_post(one.path, views.relay)
     app.router.add_get("/", pages.index)
     app.router.add_get("/apps/{name:[^/]+}", pages.app)
+    app.router.add_get("/apps/{name:[^/]+}/diff", pages.diff)
     app.router.add_get("/events", pages.events)
     app.router.add_get("/live", api.live)
     app.router.add_get("/metrics", api.metrics)

@@ -1,16 +1,19 @@
 """The pages: what people see of how everything stands."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from functools import wraps
 from importlib.resources import files
 from typing import Any
+from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
 from supervisor.web.daemon_client import Absent, DaemonClient, Refused
 from supervisor.web.event_page import EventPage
 from supervisor.web.pages import Pages
+from supervisor.web.words import changed_files
 
 _STATIC = {
     "style.css": "text/css",
@@ -76,6 +79,19 @@ class PageViews:
             secrets=_of_app(secrets.get("secrets", ()), name),
             events=events[::-1],
             last=last,
+        )
+
+    @_told
+    async def diff(self, request: web.Request) -> web.Response:
+        app = request.match_info["name"]
+        old, new = (request.query.get(name, "") for name in ("old", "new"))
+        found = await self._daemon.json("/v1/compare", {"app": app, "old": old, "new": new})
+        swapped = urlencode({"old": found["new"], "new": found["old"]})
+        return self.page(
+            "diff.html",
+            found=found,
+            files=await asyncio.to_thread(changed_files, found),
+            swapped=f"/apps/{quote(app, safe='')}/diff?{swapped}",
         )
 
     @_told

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from supervisor.core.health.release import images_in_words
 from supervisor.core.images.words import short_name, update_in_words, version_in_words
+from supervisor.core.status.diff import unified
+from supervisor.model.diff import TextPair
 from supervisor.model.image import Pin
 
 _LONGEST_LINE = 2_000
@@ -15,6 +18,9 @@ _ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?
 """What programs write for terminals (ECMA-48): colours, titles, where the cursor goes."""
 _PERCENT = re.compile(r"\b(\d{1,3}) ?%")
 _CENT = 100
+_MOST_LINES = 2_000
+"""Of a diff that are shown of one file."""
+_SIGNS = {"+": "add", "-": "del", "@": "at"}
 
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +36,14 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     images: str
     reason: str
+
+
+class ChangedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file in two releases."""
+
+    path: str
+    lines: Sequence[tuple[str, str]]
+    """Of a unified diff, each with `add`, `del`, `at` or `same`."""
 
 
 def printable(text: str) -> str:
@@ -102,6 +116,22 @@ def releases_of(history: dict[str, Any]) -> list[Release]:
         )
         for age, one in enumerate(history.get("rollouts", ()))
     ]
+
+
+def changed_files(found: dict[str, Any]) -> list[ChangedFile]:
+    """Return what changes in each file; takes long where much does, so: aside, in a thread."""
+    return [
+        ChangedFile(path=one["path"], lines=[*_shown(TextPair(**one), found["app"])])
+        for one in found.get("files", ())
+    ]
+
+
+def _shown(texts: TextPair, app: str) -> Iterator[tuple[str, str]]:
+    lines = unified(texts, below=app)
+    for one in islice(lines, _MOST_LINES):
+        yield _SIGNS.get(one[:1], "same"), one
+    if next(lines, None) is not None:
+        yield "at", f"… more than {_MOST_LINES} lines: git diff shows them"
 
 
 def _verdict(one: dict[str, Any], *, is_newest: bool) -> str:

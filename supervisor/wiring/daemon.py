@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -58,10 +58,8 @@ from supervisor.wiring.own_status import OwnStatus
 from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
 from supervisor.wiring.registry import reconcilers
+from supervisor.wiring.seldom import close_look, image_orders
 from supervisor.wiring.webhooks import webhook_receivers
-
-if TYPE_CHECKING:
-    from supervisor.controllers.operator.images import ImageService
 
 
 class Daemon(msgspec.Struct, frozen=True, kw_only=True):
@@ -321,12 +319,6 @@ def assemble(
         certificates=certificates,
     )
 
-    @cache
-    def image_orders() -> "ImageService":
-        from supervisor.wiring.image_orders import image_service  # noqa: PLC0415
-
-        return image_service(ports, checker, names=names, syncs=syncs)
-
     actions = AppActions(
         names=names,
         queue=queue,
@@ -343,7 +335,7 @@ def assemble(
         orders=Orders(
             apps=actions,
             volumes=VolumeOrders(actions=actions, archive=ports.archive),
-            images=image_orders,
+            images=image_orders(ports, checker, names=names, syncs=syncs),
         ),
         secret_service=SecretService(
             secrets=planning.secrets,
@@ -356,6 +348,7 @@ def assemble(
             news=certificates, actions=certificates.actions, queue=queue, ledger=ledger
         ),
         event_log=EventLog(ledger=ledger, names=names),
+        close_look=partial(close_look, ports, names),
         preview=lambda: planning.preview(current.now, board.apps),
         settings=reloader,
         webhook_tester=WebhookTester(

@@ -175,6 +175,10 @@ class FakeReader:
     async def stored(self, name: str) -> Snapshot | None:
         return self.latest.get(name)
 
+    def forget(self, text: str) -> None:
+        """Have a file's content stored no more."""
+        del self.blobs[oid(text)]
+
     async def holds(self, name: str, oids: Collection[str]) -> bool:
         return self.blobs.keys() >= set(oids)
 

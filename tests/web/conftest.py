@@ -13,6 +13,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from supervisor.api import control
 from supervisor.core.status.incidents import incidents
 from supervisor.model.certificate_status import CertificateList
+from supervisor.model.comparison import CompareQuery, Comparison
 from supervisor.model.counters import Counters
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventQuery
@@ -33,6 +34,7 @@ class FakeService:
         self.more: dict[str, Any] = {}
         self.logged: list[Event] = []
         self.rollouts: tuple[Rollout, ...] = ()
+        self.compared = Comparison(app="", old="", new="", old_revision="", new_revision="")
         self.held_secrets: tuple[SecretStatus, ...] = ()
         self.shown_images: tuple[ImageStatus, ...] = ()
         self.news = anyio.Event()
@@ -48,6 +50,10 @@ class FakeService:
 
     async def history(self, app: str) -> History:
         return History(app=app, rollouts=self.rollouts)
+
+    async def compare(self, query: CompareQuery) -> Comparison:
+        self.check(query.app)
+        return self.compared
 
     async def images(self, app: str) -> ImageList:
         self.check(app)

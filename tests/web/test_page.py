@@ -5,6 +5,8 @@ from typing import Any
 import anyio
 import pytest
 
+from supervisor.model.comparison import Comparison, ImagePair
+from supervisor.model.diff import TextPair
 from supervisor.model.errors import Finding
 from supervisor.model.events import Event, EventKind
 from supervisor.model.image import ImageVersion
@@ -337,6 +339,33 @@ async def test_the_story_of_an_app(page: Any, service: FakeService) -> None:
     assert "others" not in text
     assert "nginx 1.27 (cccccccccccc)" in text
     assert "<script>alert" not in text
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_what_two_releases_differ_in(page: Any, service: FakeService) -> None:
+    service.apps = (app("web"),)
+    service.compared = Comparison(
+        app="web",
+        old="r1",
+        new="r2",
+        old_revision="a" * 40,
+        new_revision="b" * 40,
+        files=(
+            TextPair(path="web.container", old="one\n", new=f"{HOSTILE}\n"),
+            TextPair(path="logo.png", old="", new="", hidden="binary"),
+            TextPair(path="long", new="\n".join(map(str, range(5_000)))),
+        ),
+        images=(ImagePair(image="docker.io/library/nginx:1", new="c" * 64),),
+    )
+    text = await text_of(page, "/apps/web/diff?old=r1&new=r2")
+    assert '<span class="del">-one</span>' in text
+    assert '<span class="add">+&lt;script&gt;alert' in text
+    assert "Files a/web/logo.png and b/web/logo.png differ (binary)" in text
+    assert "more than 2000 lines" in text
+    assert "nginx:1: <code>none</code> → <code>cccccccccccc</code>" in text
+    assert 'href="/apps/web/diff?old=r2&amp;new=r1"' in text
+    assert (await page.get("/apps/web/diff?old=r1")).status == 400
+    assert (await page.get("/apps/none/diff?old=r1&new=r2")).status == 404
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from supervisor.client.methods.asking import Asking
 from supervisor.client.streams import Stream
 from supervisor.client.typed import names
 from supervisor.model.certificate_status import CertificateList
+from supervisor.model.comparison import CompareQuery, Comparison
 from supervisor.model.counters import Counters
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
@@ -37,6 +38,14 @@ class Questions(Asking):
         """
         wish = HistoryQuery(app=app)
         return self._whole("GET", "/v1/history", wish, History)
+
+    def compare(self, app: str, old: str, new: str) -> Comparison:
+        """Return what two releases of an app differ in.
+
+        GET /v1/compare
+        """
+        wish = CompareQuery(app=app, old=old, new=new)
+        return self._whole("GET", "/v1/compare", wish, Comparison)
 
     def events(
         self,

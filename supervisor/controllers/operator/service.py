@@ -20,6 +20,7 @@ from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.operator.volumes import VolumeOrders
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.model.certificate_status import CertificateList, RenewRequest, RevokeRequest
+from supervisor.model.comparison import CompareQuery, Comparison
 from supervisor.model.counters import Counters
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventKind, EventQuery
@@ -48,6 +49,7 @@ from supervisor.model.webhook import WebhookTest
 from supervisor.model.why import Why
 
 if TYPE_CHECKING:
+    from supervisor.controllers.operator.close_look import CloseLook
     from supervisor.controllers.operator.images import ImageService
 
 
@@ -71,6 +73,8 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     secret_service: SecretService
     certificate_service: CertificateService
     event_log: EventLog
+    close_look: "Callable[[], CloseLook]"
+    """Loads it with the first question, and makes one for each."""
     preview: Callable[[], Preview]
     """Makes one for each question."""
     settings: SettingsReloader
@@ -176,6 +180,10 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     async def history(self, app: str) -> History:
         """Revisions of an app that were tried here. Raises Stalled for an unknown app."""
         return self.orders.apps.history(app)
+
+    async def compare(self, query: CompareQuery) -> Comparison:
+        """What two releases of an app differ in. Raises Stalled for one that is not there."""
+        return await self.close_look().comparer.compare(query)
 
     async def why(self, name: str) -> Why:
         """Why an app or a unit is as it is. Raises Stalled if there is none such."""

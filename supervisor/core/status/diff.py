@@ -24,9 +24,10 @@ def pair(path: str, old: bytes | None, new: bytes | None) -> TextPair:
     return TextPair(path=path, old=texts[0], new=texts[1])
 
 
-def too_large(path: str, *, is_here: bool) -> TextPair:
-    """Return the pair for a wanted file that is not even to be read."""
-    return _hidden(path, b"" if is_here else None, b"", f"larger than {format_size(LIMIT)}")
+def too_large(path: str, *, is_here: bool, is_wanted: bool = True) -> TextPair:
+    """Return the pair for a file that is not even to be read."""
+    old, new = (b"" if there else None for there in (is_here, is_wanted))
+    return _hidden(path, old, new, f"larger than {format_size(LIMIT)}")
 
 
 def _hidden(path: str, old: bytes | None, new: bytes | None, why: str) -> TextPair:

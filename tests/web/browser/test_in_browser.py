@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from yarl import URL
 
+from supervisor.model.comparison import Comparison
+from supervisor.model.diff import TextPair
 from supervisor.model.errors import Finding
 from supervisor.model.events import Event, EventKind
 from supervisor.model.need import Need, NeedKind
@@ -16,7 +18,14 @@ from tests.web.conftest import FakeService
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\u202e{{ 7*7 }}"
 Url = Callable[[str], str]
-PAGES = ("/", "/apps/web", "/events", "/events?app=web&failed=1", "/apps/none")
+PAGES = (
+    "/",
+    "/apps/web",
+    "/events",
+    "/events?app=web&failed=1",
+    "/apps/web/diff?old=r1&new=r2",
+    "/apps/none",
+)
 TAB, ENTER = 9, 13
 
 
@@ -60,6 +69,14 @@ def busy(service: FakeService) -> FakeService:
             **place,
         ),
         Rollout(release="r1", revision="a" * 40, began_at=1.0, outcome=Outcome.GOOD, **place),
+    )
+    service.compared = Comparison(
+        app="web",
+        old="r1",
+        new="r2",
+        old_revision="a" * 40,
+        new_revision="b" * 40,
+        files=(TextPair(path="web.container", old="[Container]\n", new="x" * 500),),
     )
     service.logged = [
         event(number, app="web", unit="web.service", reason=f"because of {number}", ok=number % 2)

@@ -1,0 +1,36 @@
+"""What people seldom ask for: wired, and loaded, when they do."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING
+
+from supervisor.controllers.images.checker import ImageChecker
+from supervisor.controllers.operator.app_names import AppNames
+from supervisor.controllers.operator.sync import SyncService
+from supervisor.wiring.ports import Ports
+
+if TYPE_CHECKING:
+    from supervisor.controllers.operator.close_look import CloseLook
+    from supervisor.controllers.operator.images import ImageService
+
+
+def image_orders(
+    ports: Ports, checker: ImageChecker, *, names: AppNames, syncs: SyncService
+) -> "Callable[[], ImageService]":
+    """Return what makes, once, who takes orders for images."""
+
+    @cache
+    def made() -> "ImageService":
+        from supervisor.wiring.image_orders import image_service  # noqa: PLC0415
+
+        return image_service(ports, checker, names=names, syncs=syncs)
+
+    return made
+
+
+def close_look(ports: Ports, names: AppNames) -> "CloseLook":
+    """Make, for one question, who looks closely at something."""
+    from supervisor.controllers.operator.close_look import CloseLook  # noqa: PLC0415
+    from supervisor.controllers.operator.comparison import Comparer  # noqa: PLC0415
+
+    return CloseLook(comparer=Comparer(names=names, ledger=ports.ledger, reader=ports.reader))
