@@ -230,7 +230,7 @@ def old_daemon(daemon: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hom
     def status() -> dict[str, Any]:
         restarted = log.exists() and RESTART in log.read_text()
         version = __version__ if restarted else "0.0.1"
-        return {"running": True, "version": version, "started_at": 1e12}
+        return {"running": True, "version": version, "started_at": 2e12 if restarted else 1e12}
 
     daemon.answer("/v1/status", status)
     for question in ("images", "secrets", "certificates"):
@@ -275,14 +275,14 @@ def test_nothing_is_mended_without_a_yes(capfd: pytest.CaptureFixture[str], tmp_
         asked.append(False)
         return False
 
-    assert mend_all(found, no) == 0
+    assert mend_all(found, no) == set()
     assert len(asked) == 3, "each set of commands once"
     assert not touched.exists()
-    assert mend_all(found, lambda: True) == 1
+    assert mend_all(found, lambda: True) == {"lingering"}
     assert touched.exists()
     assert not Path(f"{touched}-2").exists(), "the first failed"
     said = capfd.readouterr().out
-    assert "an administrator can: sudo false" in said
+    assert "✗ it ended with 1" in said
     assert "podvisor-does-not-exist" in said
     assert "sudo false\n" not in said.partition("refused")[0]
 

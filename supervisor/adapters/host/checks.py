@@ -204,7 +204,7 @@ class Machine:
             message="network-online.target is not active: the first container after each boot "
             "waits 90 s for it",
             hint="sudo systemctl add-wants multi-user.target network-online.target, "
-            "and sudo systemctl start network-online.target for now",
+            "then sudo systemctl start network-online.target",
             fatal=False,
         )
 

@@ -74,16 +74,27 @@ def command(  # noqa: PLR0917 - click names them
 
 def _fix(found: "Diagnosis", config: str, *, yes: bool) -> "Diagnosis":
     """Mend what can be mended, and look again."""
-    from supervisor.cli.local.doctor_run import diagnose, mend_all, mendable
+    from supervisor.cli.local.doctor_run import (
+        diagnose,
+        mend_all,
+        mendable,
+        started_at,
+        wait_for_another,
+    )
 
     if not mendable(found.checks):
         say("Nothing is wrong that could be mended without you.")
         return found
     if not yes and not screen.is_terminal(sys.stdin):
         raise click.UsageError("nobody is here to be asked: say --yes")
+    before = started_at()
     mended = mend_all(found.checks, lambda: yes or click.confirm("Run it?", err=True))
     say()
-    return diagnose(config) if mended else found
+    if not mended:
+        return found
+    if "daemon-version" in mended:
+        wait_for_another(before)
+    return diagnose(config)
 
 
 def _measure(runs: int) -> "HealthCosts":

@@ -1,14 +1,17 @@
 """Everything that `podvisor doctor` looks at, and mending what it can."""
 
+import json
 import os
 import shlex
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from supervisor import __version__
 from supervisor.adapters.host.doctor.host import Host
 from supervisor.adapters.host.doctor.table import CHECKS, FOR_ROOT, examine
+from supervisor.cli.daemon.client import NotRunning, Refused, ask
 from supervisor.cli.local.doctor_told import told
 from supervisor.cli.show.screen import say
 from supervisor.core.status import daemon_checks
@@ -16,6 +19,7 @@ from supervisor.core.status.daemon_checks import Told
 from supervisor.model.doctor import Diagnosis, Examined, Severity
 
 ORDER = list(Severity)
+_START_SECONDS, _PAUSE_SECONDS = 20.0, 0.1
 
 
 def diagnose(config: str) -> Diagnosis:
@@ -35,6 +39,22 @@ def diagnose(config: str) -> Diagnosis:
     )
 
 
+def started_at() -> float:
+    """Return when the daemon was started, in seconds since the epoch; 0 if none answers."""
+    try:
+        told = json.loads(ask("/v1/status", timeout_seconds=_START_SECONDS))
+        return float(told.get("started_at", 0.0))
+    except (NotRunning, Refused, ValueError, TypeError, AttributeError):
+        return 0.0
+
+
+def wait_for_another(before: float) -> None:
+    """Wait a while for a daemon that was not started at that moment."""
+    end = time.monotonic() + _START_SECONDS
+    while started_at() in (0.0, before) and time.monotonic() < end:
+        time.sleep(_PAUSE_SECONDS)
+
+
 def mendable(checks: Sequence[Examined]) -> list[tuple[str, ...]]:
     """Return the commands that may be run without asking an administrator, each set once."""
     return list(dict.fromkeys(one.commands for one in checks if one.fixable))
@@ -51,19 +71,19 @@ def mend(commands: Sequence[str]) -> bool:
             say(("    ✗ ", "bad"), f"{words[0]}: {error.strerror}")
             return False
         if code:
-            say(("    ✗ ", "bad"), f"it ended with {code}; an administrator can: sudo {command}")
+            say(("    ✗ ", "bad"), f"it ended with {code}")
             return False
     return True
 
 
-def mend_all(found: Sequence[Examined], may: Callable[[], bool]) -> int:
-    """Run what mends each, if `may` says so; returns how many went well."""
-    done = 0
+def mend_all(found: Sequence[Examined], may: Callable[[], bool]) -> set[str]:
+    """Run what mends each, if `may` says so; returns the codes of those that went well."""
+    done = set()
     for commands in mendable(found):
-        seen = next(one.seen for one in found if one.commands == commands)
-        say(("! ", "warn"), seen)
+        first = next(one for one in found if one.commands == commands)
+        say(("! ", "warn"), first.seen)
         for command in commands:
             say("    ", (command, "good"))
-        if may():
-            done += mend(commands)
+        if may() and mend(commands):
+            done.add(first.code)
     return done

@@ -32,6 +32,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     """Of podvisor's service, if there is one."""
     page_socket: bool = False
     """Whether there is a unit that listens for the page."""
+    page_state: str = ""
+    """systemd's word for that unit; empty if it cannot be asked."""
     config: str = ""
     settings: Settings | None = None
     findings: tuple[Finding, ...] = ()
@@ -197,6 +199,12 @@ def _page(told: Told) -> Answer | None:
     if not told.settings.web.listen:
         return warning(
             "somebody listens for a page that [web] does not ask for", "", "podvisor setup"
+        )
+    if told.page_state not in ("active", ""):
+        return error(
+            f"nobody listens for the page: podvisor-web.socket is {told.page_state}",
+            "the address may be taken, or root's (a port below 1024)",
+            "systemctl --user status podvisor-web.socket",
         )
     return ok(f"the page is at {told.settings.web.listen}")
 

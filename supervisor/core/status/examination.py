@@ -1,6 +1,8 @@
 """The form of what `podvisor doctor` looks at, and of what it finds there."""
 
+import re
 from collections.abc import Callable, Iterable
+from itertools import takewhile
 from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -9,6 +11,9 @@ from supervisor.model.doctor import Examined, Group, Severity
 from supervisor.model.errors import Finding
 
 T = TypeVar("T")
+_THEN = ", then "
+_COMMAND = re.compile(r"(?:sudo|systemctl|podman|loginctl) [^(]*")
+"""What of a hint can be typed as it is."""
 
 
 class Answer(NamedTuple):
@@ -82,4 +87,9 @@ def of_finding(found: Finding | None, well: str) -> Answer:
     """Return what a finding says; `well` where there is none."""
     if found is None:
         return ok(well)
-    return (error if found.fatal else warning)(found.message, found.hint)
+    steps = found.hint.split(_THEN)
+    commands = [*takewhile(_COMMAND.fullmatch, steps)]
+    advice = _THEN.join(steps[len(commands) :])
+    if commands and advice:
+        advice = f"then {advice}"
+    return (error if found.fatal else warning)(found.message, advice, *commands)

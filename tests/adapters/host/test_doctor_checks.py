@@ -23,6 +23,7 @@ from tests.fakes.sound_machine import (
     MASKED,
     OWN_GROUP,
     RUNTIME,
+    SECRETS,
     TIME,
     UPDATE_TIMER,
     SoundMachine,
@@ -44,7 +45,9 @@ def test_on_a_sound_machine_all_is_in_order(host: SoundMachine) -> None:
     found = host.examine()
     assert [one for one in found if one.severity is not Severity.OK] == []
     silent = {check.code for check in CHECKS} - {one.code for one in found}
-    assert silent == {"selinux", "foreign-files", "logins-private"}, "there is nothing to look at"
+    assert silent == {"selinux", "foreign-files", "logins-private", "podman-secrets"}, (
+        "there is nothing to look at"
+    )
     assert all(one.seen and not one.why for one in found)
 
 
@@ -103,6 +106,10 @@ def checked(seconds: int) -> Spoil:
         host.said["podman inspect --type=container aaa"] = Said(0, said)
 
     return spoil
+
+
+def has_secrets(*names: str) -> Spoil:
+    return answers(SECRETS, "".join(f"{name}\n" for name in names))
 
 
 def both(*spoils: Spoil) -> Spoil:
@@ -339,6 +346,32 @@ SPOILT: list[tuple[Spoil, str, Severity, str, str]] = [
         ERROR,
         "~/.config/systemd/user/web.service hides",
         "daemon-reload",
+    ),
+    (
+        both(
+            quadlet("podvisor/web/web.container", f"{WEB}ContainerName=site\n"),
+            quadlet("old.container", f"{WEB}ContainerName=site\n"),
+        ),
+        "unit-conflicts",
+        ERROR,
+        "both make the container site",
+        "ContainerName=",
+    ),
+    (
+        both(
+            quadlet("web.container", f"{WEB}Secret=db,type=env\nSecret=key\n"), has_secrets("key")
+        ),
+        "podman-secrets",
+        ERROR,
+        "web.container uses the secret db, and Podman has none",
+        "podman secret create db -",
+    ),
+    (
+        both(quadlet("web.container", f"{WEB}Secret=db\n"), answers(SECRETS, "", 125)),
+        "podman-secrets",
+        UNKNOWN,
+        "Podman does not answer",
+        "",
     ),
     (
         quadlet("mine.container", "[Container]\nImage\n"),

@@ -107,6 +107,7 @@ ROWS: list[tuple[Told, str, Severity, str, str]] = [
         "Podman's events: no log",
         "usermod",
     ),
+    (told(page_state="failed"), "page", ERROR, "podvisor-web.socket is failed", "status"),
     (told(page_socket=False), "page", ERROR, "nobody does", "podvisor setup"),
     (
         told(settings=read_settings(NO_PAGE).settings),

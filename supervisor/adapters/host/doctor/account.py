@@ -28,7 +28,8 @@ def _lingering(host: Host) -> Answer:
     found = host.machine.lingering()
     if found is None:
         return ok(f"{host.user} lingers: what runs goes on after logout, and starts at boot")
-    return warning(found.message, "", "loginctl enable-linger", fixable=True)
+    refused = f"if that is refused: sudo loginctl enable-linger {host.user}"
+    return warning(found.message, refused, "loginctl enable-linger", fixable=True)
 
 
 def _subordinate_ids(host: Host) -> Answer:

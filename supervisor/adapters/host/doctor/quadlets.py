@@ -1,14 +1,15 @@
 """Checks of the Quadlet files of this user: ports, names that meet."""
 
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from supervisor.adapters.host.doctor.host import Host
+from supervisor.adapters.host.doctor.host import NO_PODMAN, Host
 from supervisor.core.files import unitfile
 from supervisor.core.files.names import unit_kind
 from supervisor.core.files.published_ports import parse_publish
-from supervisor.core.status.examination import Answer, Check, error, ok, warning
+from supervisor.core.status.examination import Answer, Check, error, ok, unknown, warning
 from supervisor.model.doctor import Group
 from supervisor.model.quadlet import QUADLETS, UnitKind
 
@@ -82,6 +83,16 @@ def _conflicts(host: Host) -> Iterator[Answer]:
                 f"{host.shown(deployed[one.service].path)}",
                 "keep one of both; the first is not podvisor's, and is not touched",
             )
+    named = {_container(one): one for one in found if one.managed and _container(one)}
+    for one in found:
+        other = named.get(_container(one))
+        if not one.managed and other and other.service != one.service:
+            seen = True
+            yield error(
+                f"{host.shown(one.path)} and {host.shown(other.path)} both make the container "
+                f"{_container(one)}",
+                "each start of one removes that of the other: give one another ContainerName=",
+            )
     folder = host.config / "systemd/user"
     for service, mine in sorted(deployed.items()):
         plain = host.at(folder / service)
@@ -94,6 +105,39 @@ def _conflicts(host: Host) -> Iterator[Answer]:
             )
     if not seen:
         yield ok("no other unit has the name of one that podvisor deployed")
+
+
+def _secrets(host: Host) -> Iterator[Answer]:
+    """Look for the secrets of files that are not podvisor's; of its own, the daemon tells."""
+    wanted = {
+        value.partition(",")[0]: one
+        for one in quadlets(host)
+        for value in one.text.values("Container", "Secret")
+        if not one.managed
+    }
+    if not wanted:
+        return
+    said = host.asked("podman", "secret", "ls", "--format={{.Name}}")
+    if said.code:
+        yield unknown(NO_PODMAN)
+        return
+    there = set(said.out.split())
+    for name, one in wanted.items():
+        if name not in there:
+            yield error(
+                f"{host.shown(one.path)} uses the secret {name}, and Podman has none of that name",
+                "type what is in it, then Ctrl-D:",
+                f"podman secret create {shlex.quote(name)} -",
+            )
+    if there.issuperset(wanted):
+        yield ok("Podman has the secrets that your own files use")
+
+
+def _container(one: QuadletFile) -> str:
+    """Return the name of the container that a file makes; empty if it makes none of that kind."""
+    if one.path.suffix != ".container":
+        return ""
+    return one.text.last("Container", "ContainerName") or f"systemd-{one.path.stem}"
 
 
 def _unread(host: Host) -> Iterator[Answer]:
@@ -116,8 +160,9 @@ CHECKS = (
     Check(
         "unit-conflicts",
         Group.APPS,
-        "systemd knows one unit of a name: the other file has no effect",
+        "systemd knows one unit of a name, and Podman one container: the other is not there",
         _conflicts,
     ),
+    Check("podman-secrets", Group.APPS, "the container does not start", _secrets),
     Check("foreign-files", Group.APPS, "a mistake in a file that nobody checks", _unread),
 )
