@@ -50,6 +50,12 @@ OF_IMAGES = {
     "supervisor.wiring.image_orders",
 }
 
+OF_NOTIFICATIONS = {
+    "supervisor.adapters.notify.sender",
+    "supervisor.controllers.notify.controller",
+    "supervisor.core.notify",
+    "supervisor.core.notify.message",
+}
 OF_CERTIFICATES = {
     "supervisor.adapters.certificates.installed",
     "supervisor.adapters.certificates.kept",
@@ -58,6 +64,7 @@ OF_CERTIFICATES = {
 NEVER = {
     "OpenSSL",
     "acme",
+    "apprise",
     "cryptography",
     "dns",
     "josepy",
@@ -85,7 +92,7 @@ def loaded(tmp_path: Path, settings: str) -> set[str]:
 
 
 def test_what_serves_images_is_loaded_where_there_are_some(tmp_path: Path) -> None:
-    assert not loaded(tmp_path, SETTINGS) & OF_IMAGES
+    assert not loaded(tmp_path, SETTINGS) & (OF_IMAGES | OF_NOTIFICATIONS | NEVER)
 
 
 def test_what_reads_webhooks_of_registries_is_loaded_for_these(tmp_path: Path) -> None:
@@ -108,3 +115,10 @@ provider = "hook"
 hook = "/usr/bin/true"
 """
     assert not loaded(tmp_path, SETTINGS + more) & (OF_CERTIFICATES | NEVER)
+
+
+def test_what_tells_people_is_not_even_loaded_by_settings_that_name_a_notifier(
+    tmp_path: Path,
+) -> None:
+    more = '[notify.phone]\nurl = "file:~/phone"\n'
+    assert not loaded(tmp_path, SETTINGS + more) & (OF_NOTIFICATIONS | NEVER)

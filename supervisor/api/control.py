@@ -53,6 +53,8 @@ _ANSWERS: Mapping[str, Callable[[ControlService, Any], Awaitable[msgspec.Struct]
     "/v1/secrets/rotate": lambda it, wish: it.rotate(wish.name),
     "/v1/certificates": lambda it, _: it.certificates(),
     "/v1/counters": lambda it, _: it.count(),
+    "/v1/notify": lambda it, _: it.notifications.list(),
+    "/v1/notify/test": lambda it, wish: it.notifications.test(wish.name),
     "/v1/plan": lambda it, wish: it.plan(wish.apps, prune_all=wish.prune_all),
     "/v1/diff": lambda it, wish: it.diff(wish),
     "/v1/suspend": lambda it, wish: it.suspend(wish),

@@ -21,6 +21,7 @@ from supervisor.model.image_status import (
     SignatureList,
     UpdateRequest,
 )
+from supervisor.model.notify import NotifierList, NotifyTest, NotifyTestRequest
 from supervisor.model.plan import Plan, PlanRequest
 from supervisor.model.rehearsal import RehearsalReport, RehearsalRequest
 from supervisor.model.secret import RotateRequest, SecretList
@@ -124,6 +125,13 @@ ENDPOINTS = (
     _question("/v1/secrets", NoRequest, SecretList, "how all secrets stand; never what is in them"),
     _question("/v1/certificates", NoRequest, CertificateList, "how all certificates stand"),
     _question(
+        "/v1/notify",
+        NoRequest,
+        NotifierList,
+        "what each notifier told, and what waits",
+        name="notifiers",
+    ),
+    _question(
         "/v1/counters", NoRequest, Counters, "what the daemon has done since it started, in numbers"
     ),
     _question(
@@ -197,6 +205,14 @@ ENDPOINTS = (
         CertificateList,
         "have certificates taken that other clients left, where a file asks for them",
         name="import_certificates",
+    ),
+    _order(
+        "/v1/notify/test",
+        NotifyTestRequest,
+        NotifyTest,
+        "send a test message by one notifier, or by all",
+        name="test_notifier",
+        answer=Answer.WHOLE,
     ),
     _order("/v1/reload", NoRequest, Reloaded, "read the settings anew", answer=Answer.WHOLE),
     _order(

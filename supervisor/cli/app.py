@@ -18,7 +18,8 @@ COMMANDS = (
     *("run", "init", "setup", "check", "plan", "diff", "sync", "status", "why", "events", "logs"),
     *("history", "rollback", "restore", "scale", "suspend", "resume"),
     *("images", "update", "pin", "unpin", "retry", "trust"),
-    *("reload", "secret", "certs", "webhook", "web", "metrics", "doctor", "bench", "completion"),
+    *("reload", "secret", "certs", "webhook", "notify", "web", "metrics", "doctor", "bench"),
+    "completion",
 )
 """In the order in which a newcomer meets them, the daemon apart."""
 _ASK_THE_DAEMON = (

@@ -22,6 +22,7 @@ class Kind(enum.StrEnum):
     COMMIT_STATUS = "commit-status"
     WRITEBACK = "writeback"
     PULL_REQUEST = "pull-request"
+    NOTIFY = "notify"
     HEALTH = "health"
     PROBES = "probes"
     WEBHOOKS = "webhooks"

@@ -56,6 +56,8 @@ class IncidentCode(enum.StrEnum):
     """What policies chose cannot be written back to a source's repository."""
     PULL_REQUEST_FAILING = "pull-request-failing"
     """A pull request for what was written back cannot be opened or looked at."""
+    NOTIFIER_FAILING = "notifier-failing"
+    """A notifier cannot send."""
     SUPERVISOR_FAILING = "supervisor-failing"
     """Something else that podvisor does by itself fails."""
 

@@ -8,6 +8,7 @@ from supervisor.model.certificate import CertificateRecord
 from supervisor.model.commit_status import ReportedStatus
 from supervisor.model.image import ImageKnowledge, ImageOrder, VerifiedImage
 from supervisor.model.incident import Incident
+from supervisor.model.notify import Outbox
 from supervisor.model.observed import (
     AppliedApp,
     JobRun,
@@ -53,12 +54,13 @@ KINDS: dict[type[Document], str] = {
     AppVolumes: "volumes",
     CertificateRecord: "certificate",
     Incident: "incident",
+    Outbox: "outbox",
 }
 """Type to the name of the kind in the file.
 
 The key is the name of an app, of a unit (`repair`, `failure`), of a source (`webhook`,
 `commit-status`, `pushed-branch`, `pull-request`), of an image (`verified-image`), of a certificate,
-a question's (`image`), an incident's or an order's own (`incident`, `image-order`, `scale`,
-`written-back`) or of whatever it is that there may be one of; the part tells the units and rollouts
-of one app from each other.
+of a notifier (`outbox`), a question's (`image`), an incident's or an order's own (`incident`,
+`image-order`, `scale`, `written-back`) or of whatever it is that there may be one of; the part
+tells the units and rollouts of one app from each other.
 """

@@ -11,6 +11,7 @@ import msgspec
 from supervisor.model.certificate_settings import CertificateSettings
 from supervisor.model.git_url import GitUrl
 from supervisor.model.image import UpdateMode
+from supervisor.model.notify_settings import NotifySettings
 from supervisor.model.setting_rule import PATH, PATH_HINT, Rule
 from supervisor.model.setting_types import Bytes, Globs, Seconds, SecretRef
 from supervisor.model.web_settings import WebSettings
@@ -383,3 +384,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     images: ImageSettings = ImageSettings()
     certificates: CertificateSettings = CertificateSettings()
     web: WebSettings = WebSettings()
+    notify: dict[str, NotifySettings] = {}

@@ -11,6 +11,7 @@ from supervisor.model.health import Health
 from supervisor.model.image import HeldUpdate
 from supervisor.model.incident import Incident
 from supervisor.model.need import Need
+from supervisor.model.published_port import PublishedPort
 from supervisor.model.pull_request import ProposalStatus
 from supervisor.model.registry_webhook import RegistryWebhook
 from supervisor.model.rollout import Hold, Rollout, Scale, Suspension
@@ -84,6 +85,12 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What the last failed check said."""
     health_interval: float = 0.0
     """Seconds between two of Podman's health checks now, where they are asked less often."""
+    images: tuple[str, ...] = ()
+    """That it runs with, as its file names them; of a template those of all its instances."""
+    publishes: tuple[PublishedPort, ...] = ()
+    """Fixed ports of the host."""
+    listens: tuple[str, ...] = ()
+    """Of a `.socket`: what it opens, in words."""
 
     @property
     def is_down(self) -> bool:

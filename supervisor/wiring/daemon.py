@@ -42,7 +42,7 @@ from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.disk import DiskWatch
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.state.tally import Tally
-from supervisor.controllers.watches import Sightings, Watches
+from supervisor.controllers.watches import Watches
 from supervisor.controllers.webhooks.refusals import Refusals
 from supervisor.core.config.reader import Reading
 from supervisor.kit.sd_notify import Notifier
@@ -54,11 +54,13 @@ from supervisor.wiring.environment import load_settings
 from supervisor.wiring.executor import executor
 from supervisor.wiring.git import commit_statuses, write_back
 from supervisor.wiring.images import image_checker, image_puller
+from supervisor.wiring.notify import notifications
 from supervisor.wiring.own_status import OwnStatus
 from supervisor.wiring.planning import Planning
 from supervisor.wiring.ports import Ports
 from supervisor.wiring.registry import reconcilers
 from supervisor.wiring.seldom import close_look, image_orders
+from supervisor.wiring.watching import watches
 from supervisor.wiring.webhooks import webhook_receivers
 
 
@@ -177,6 +179,7 @@ def assemble(
         clock=clock,
         others=lambda: (*disk.findings(), *refusals.problems.values()),
     )
+    told = notifications(ports, incidents, queue=queue, settings=current)
 
     def tell(keys: Collection[str]) -> None:
         checker.follow()
@@ -184,13 +187,13 @@ def assemble(
         writeback.arm()
         queue.add(*statuses.due())
         disk.follow()
-        incidents.follow(status_service.status, after=keys)
+        told.follow(status_service.status, after=keys)
         if board.has_looked:
             notifier.status(board.summary())
 
     def first_pass_is_over() -> None:
         board.has_looked = True
-        incidents.follow(status_service.status, after=())
+        told.follow(status_service.status, after=())
 
     planner = planning.planner(desired_state, board.apps)
     recorder = Recorder(
@@ -248,6 +251,7 @@ def assemble(
         certificates=certificates,
         statuses=statuses,
         writeback=writeback,
+        notifications=told,
         webhooks=webhooks,
         apps=apps,
         keeper=keeper,
@@ -348,6 +352,7 @@ def assemble(
             news=certificates, actions=certificates.actions, queue=queue, ledger=ledger
         ),
         event_log=EventLog(ledger=ledger, names=names),
+        notifications=told,
         close_look=partial(close_look, ports, names),
         preview=lambda: planning.preview(current.now, board.apps),
         settings=reloader,
@@ -371,21 +376,13 @@ def assemble(
         service=service,
         incidents=incidents,
         first_pass_is_over=first_pass_is_over,
-        watches=Watches(
-            seen=Sightings(
-                queue=queue,
-                desired_state=desired_state,
-                ledger=ledger,
-                board=board,
-                image_seen=checker.schedule.seen_here,
-                host_changed=lifecycle.host_changed,
-            ),
-            systemd=ports.systemd,
-            folder=ports.folder,
-            certificates=ports.certificates,
-            podman=ports.podman,
-            folders=ports.folders,
-            host=ports.host,
+        watches=watches(
+            ports,
+            queue=queue,
+            desired_state=desired_state,
+            board=board,
+            image_seen=checker.schedule.seen_here,
+            host_changed=lifecycle.host_changed,
         ),
         webhooks=partial(ports.listener.run, heard.router),
         settings=reloader,

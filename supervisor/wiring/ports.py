@@ -40,6 +40,7 @@ from supervisor.controllers.ports import (
     ImportedCertificates,
     Issuer,
     Ledger,
+    Messenger,
     OrderFolders,
     Podman,
     Prober,
@@ -77,6 +78,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     git_host: GitHost
     pull_requests: Callable[[], PullRequests]
     """Few ask for it."""
+    messenger: Callable[[], Messenger]
+    """As few."""
     prober: Prober
     issuer: Issuer
     authority: Authority
@@ -159,6 +162,7 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         listener=WebhookListener(),
         git_host=CommitStatusSender(),
         pull_requests=_pull_requests,
+        messenger=_messenger,
         prober=NetworkProber(),
         issuer=AcmeCertificates(accounts=accounts),
         authority=authority,
@@ -180,3 +184,9 @@ def _pull_requests() -> PullRequests:
     from supervisor.adapters.githost.pull_requests import PullRequestClient  # noqa: PLC0415
 
     return PullRequestClient()
+
+
+def _messenger() -> Messenger:
+    from supervisor.adapters.notify.sender import AppriseMessenger  # noqa: PLC0415
+
+    return AppriseMessenger()

@@ -21,6 +21,7 @@ from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.incident import IncidentCode
 from supervisor.wiring.certificates import Certificates
 from supervisor.wiring.git import WriteBack
+from supervisor.wiring.notify import Notifications
 
 
 def reconcilers(
@@ -31,6 +32,7 @@ def reconcilers(
     certificates: Certificates,
     statuses: CommitStatusController,
     writeback: WriteBack,
+    notifications: Notifications,
     webhooks: WebhookController,
     apps: AppReconciler,
     keeper: ImageKeeper,
@@ -79,6 +81,7 @@ def reconcilers(
             reconcile=statuses.reconcile, incident=IncidentCode.COMMIT_STATUS_UNSENT
         ),
         **writeback.reconcilers(outward),
+        Kind.NOTIFY: outward(reconcile=notifications.reconcile, shows_failures=True),
         Kind.WEBHOOKS: Reconciler(
             reconcile=webhooks.reconcile, over_network=True, incident=IncidentCode.WEBHOOKS_FAILING
         ),

@@ -8,6 +8,8 @@ import msgspec
 
 from supervisor.cli.local.default_file import default_text
 from supervisor.core.config.reader import read_settings
+from supervisor.model.notify_settings import NotifySettings
+from supervisor.model.setting_types import SecretRef
 from supervisor.model.settings import Settings, SourceSettings
 
 Podvisor = Callable[..., Any]
@@ -31,9 +33,16 @@ def test_uncommented_it_sets_everything_to_its_default() -> None:
     assert described == ({"company"}, {"example.org"})
     certificates = msgspec.structs.replace(certificates, issuers={}, zones={})
     plain = msgspec.structs.replace(
-        reading.settings, sources={}, images=images, webhooks=webhooks, certificates=certificates
+        reading.settings,
+        sources={},
+        images=images,
+        webhooks=webhooks,
+        certificates=certificates,
+        notify={},
     )
     assert plain == Settings()
+    phone = NotifySettings(url=SecretRef("file:~/.config/podvisor/notify-phone"))
+    assert reading.settings.notify == {"phone": phone}
     assert set(reading.settings.webhooks.registries) == {"ghcr"}
     assert set(reading.settings.images.by_app) == {"web"}
     assert set(reading.settings.images.by_image) == {"docker.io/library/*"}
@@ -41,8 +50,9 @@ def test_uncommented_it_sets_everything_to_its_default() -> None:
 
 def test_every_setting_is_explained() -> None:
     lines = default_text().splitlines()
-    shapes = [field.type for field in msgspec.structs.fields(Settings) if field.name != "sources"]
-    for shape in (SourceSettings, *shapes):
+    named = ("sources", "notify")
+    shapes = [field.type for field in msgspec.structs.fields(Settings) if field.name not in named]
+    for shape in (SourceSettings, *shapes, NotifySettings):
         for field in msgspec.structs.fields(shape):
             sections = ("images", "webhooks", "certificates")
             begins = (f"#{field.name} = ", *(f"#[{one}.{field.name}." for one in sections))

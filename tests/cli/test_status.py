@@ -13,8 +13,10 @@ from supervisor.cli.fast.status_report import is_well, quick
 from supervisor.cli.show import status_view
 from supervisor.kit.clock import SystemClock
 from supervisor.model.errors import Finding
+from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.need import Need, NeedKind, unit_need
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
+from supervisor.model.published_port import PublishedPort
 from supervisor.model.pull_request import ProposalStatus, PullState
 from supervisor.model.settings import LedgerSettings
 from supervisor.model.status import (
@@ -170,6 +172,63 @@ def test_draws_all_units_of_one_app(capsys: pytest.CaptureFixture[str]) -> None:
         "  web.service     active (running)",
         "  backup.service  inactive (dead)",
     ]
+
+
+def test_draws_images_and_ports_of_one_app(capsys: pytest.CaptureFixture[str]) -> None:
+    unit = msgspec.structs.replace(
+        WELL.apps[0].units[0],
+        images=("docker.io/library/nginx:1.27",),
+        publishes=(
+            PublishedPort(address="127.0.0.1", first=8080, last=8080, protocol="tcp", path=""),
+            PublishedPort(address="::1", first=5000, last=5010, protocol="udp", path=""),
+        ),
+    )
+    app = msgspec.structs.replace(WELL.apps[0], units=(unit, WELL.apps[0].units[1]))
+    lines = drawn(capsys, msgspec.structs.replace(WELL, apps=(app,)), "web")
+    ports = "127.0.0.1:8080, [::1]:5000-5010/udp"
+    assert lines[3:] == [
+        f"  UNIT            STATE             IMAGE{' ' * 25}PORTS",
+        f"  web.service     active (running)  docker.io/library/nginx:1.27  {ports}",
+        "  backup.service  inactive (dead)",
+    ]
+
+
+def test_what_is_wrong_with_an_app_is_one_line_with_the_next_step(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    down = Incident(
+        code=IncidentCode.UNIT_DOWN,
+        app="database",
+        subject="db.service",
+        text="db.service: failed (exit-code) after 3 tries in a row",
+        command="podvisor logs db.service -n 30",
+    )
+    one = drawn(capsys, msgspec.structs.replace(ILL, incidents=(down,)))
+    text = f"✗ database: {down.text}, brought back 3 times, next try in 40s"
+    assert one[-4:-1] == [text, f"  {down.command}", ""]
+    both = drawn(capsys, msgspec.structs.replace(ILL, incidents=(down, down)))
+    assert both[-4:-1] == [f"{text}; 1 thing more", "  podvisor status database", ""]
+    in_full = drawn(capsys, msgspec.structs.replace(ILL, incidents=(down, down)), "database")
+    assert "  ✗ db.container:3: unknown key “Imgae”" in in_full
+
+
+def test_the_last_lines_of_a_unit_that_is_not_well_stand_below(
+    podvisor: Callable[..., Any], daemon: Any, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journalctl = home / "programs/journalctl"
+    journalctl.parent.mkdir()
+    entry = {
+        "__REALTIME_TIMESTAMP": "1700000000000000",
+        "MESSAGE": "no such table \x1b[31m",
+        "USER_UNIT": "db.service",
+    }
+    journalctl.write_text(f"#!/bin/sh\necho '{json.dumps(entry)}'\n")
+    journalctl.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{journalctl.parent}:{os.environ['PATH']}")
+    daemon.answer("/v1/status", plain(ILL))
+    said = podvisor("status", "database").out.splitlines()
+    assert said[-2:] == ["db.service wrote last:", "  no such table �[31m"]
+    assert "wrote last" not in podvisor("status").out
 
 
 def test_a_job_that_ended_well_counts_as_one_that_runs(capsys: pytest.CaptureFixture[str]) -> None:

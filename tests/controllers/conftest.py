@@ -25,6 +25,7 @@ from tests.fakes.certificates import (
 )
 from tests.fakes.faults import Faulty
 from tests.fakes.machine import Machine
+from tests.fakes.messenger import FakeMessenger
 from tests.fakes.ports import (
     FakeArchive,
     FakeClock,
@@ -113,6 +114,7 @@ class World:
         self.listener = FakeListener()
         self.git_host = FakeGitHost()
         self.pull_requests = FakePullRequests()
+        self.messenger = FakeMessenger()
         self.prober = FakeProber()
         self.folders = FakeFolders()
         self.host = FakeHost()
@@ -158,6 +160,7 @@ class World:
             listener=self.listener,
             git_host=self.git_host,
             pull_requests=lambda: self.pull_requests,
+            messenger=lambda: self.messenger,
             prober=self.prober,
             issuer=self.issuer,
             authority=self.authority,

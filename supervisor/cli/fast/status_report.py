@@ -10,11 +10,14 @@ from typing import Any
 
 from supervisor.cli import codes
 from supervisor.cli.daemon import places
-from supervisor.cli.daemon.client import NotRunning, ask
+from supervisor.cli.daemon.client import NotRunning, Refused, ask
 from supervisor.cli.guard import guarded
 from supervisor.cli.show import screen
 
 _PATIENCE_SECONDS = 10.0
+_LAST_LINES = 5
+_LONGEST = 500
+"""Characters of a line that are shown."""
 _BAD = ("refused", "failing", "reverted")
 
 
@@ -43,9 +46,30 @@ def report(app: str, *, as_json: bool) -> int:
         from supervisor.cli.show.status_view import show
 
         show(status, app=app)
+        if app:
+            _last_words(status)
     if not status["running"]:
         return codes.NOT_RUNNING
     return codes.OK if is_well(status) else codes.NOT_WELL
+
+
+def _last_words(status: dict[str, Any]) -> None:
+    """Write what units that are not well wrote last, as far as the journal can be read."""
+    from supervisor.cli.show.status_view import is_troubled
+
+    units = (unit for app in status.get("apps", ()) for unit in app.get("units", ()))
+    for unit in filter(is_troubled, units):
+        from supervisor.cli.local.journal import unit_lines
+
+        try:
+            lines = [*unit_lines([unit["name"]], newest=_LAST_LINES)]
+        except Refused:
+            return
+        if lines:
+            screen.say()
+            screen.say((unit["name"], "strong"), (" wrote last:", "dim"))
+        for line in lines:
+            screen.say("  ", line.text[:_LONGEST])
 
 
 def is_well(status: dict[str, Any]) -> bool:

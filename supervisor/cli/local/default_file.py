@@ -12,7 +12,8 @@ import msgspec
 
 from supervisor.cli.local.field_docs import ClassDocs, class_docs
 from supervisor.kit.texts import format_duration, format_size
-from supervisor.model import certificate_settings, settings, web_settings
+from supervisor.model import certificate_settings, notify_settings, settings, web_settings
+from supervisor.model.notify_settings import NotifySettings
 from supervisor.model.setting_rule import tables_of, typed
 from supervisor.model.setting_types import Bytes, Seconds
 from supervisor.model.settings import Settings, SourceSettings
@@ -26,6 +27,7 @@ _HEAD = """\
 _OVER_SSH = ("ssh_key", "known_hosts", "writeback_ssh_key")
 """Settings that mean nothing for the source whose example is over https."""
 _NO_EXAMPLES = (
+    "digest",
     "email",
     "hook",
     "hosts",
@@ -39,6 +41,7 @@ _NO_EXAMPLES = (
     "webhook_audience",
     "listen",
     "public_url",
+    "quiet",
     "registry",
     "webroot",
     "window",
@@ -81,6 +84,7 @@ def default_text() -> str:
         shape = field.type
         if isinstance(shape, type) and issubclass(shape, msgspec.Struct):
             parts += _section(field.name, shape, explained)
+    parts += _section("notify.phone", NotifySettings, explained)
     return "\n".join(parts)
 
 
@@ -136,4 +140,5 @@ def value_text(value: object) -> str:
 
 def docstrings() -> ClassDocs:
     """Return each class of settings with its docstring and those of its fields."""
-    return class_docs(settings) | class_docs(certificate_settings) | class_docs(web_settings)
+    modules = settings, certificate_settings, notify_settings, web_settings
+    return {name: docs for one in modules for name, docs in class_docs(one).items()}

@@ -5,6 +5,7 @@ It takes the plain JSON of `model.status.Status` (see `client` for why), from `s
 
 import time
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from supervisor.cli.show import screen, webhook_view
@@ -72,8 +73,13 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
         _apps(status["apps"], now)
     else:
         say(_no_apps(status))
+    wrong = _by_app(() if app else status.get("incidents", ()))
     for one in status.get("apps", ()):
-        _details(one, now, all_units=bool(app))
+        if incidents := wrong.get(one["name"]):
+            _wrong(one, incidents, now)
+    for one in status.get("apps", ()):
+        if one["name"] not in wrong:
+            _details(one, now, all_units=bool(app))
     for one in () if app else status.get("watches", ()):
         say()
         _watch(one)
@@ -86,6 +92,31 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
     if not app and status["running"] and status.get("apps"):
         say()
         say(_summary(status, problems))
+
+
+def _by_app(incidents: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in incidents:
+        if one.get("app"):
+            found.setdefault(one["app"], []).append(one)
+    return found
+
+
+def _wrong(app: dict[str, Any], incidents: list[dict[str, Any]], now: float) -> None:
+    """Say of an app in one line what is wrong, and below it the next step."""
+    first, name = incidents[0], app["name"]
+    units = (unit for unit in app.get("units", ()) if unit["name"] == first.get("subject"))
+    more = [trouble_in_words(unit, now) for unit in units]
+    text = ", ".join([first["text"], *(one for one in more if one and one not in first["text"])])
+    others = count(len(incidents) - 1, "thing")
+    rest = f"; {others} more" if len(incidents) > 1 else ""
+    say()
+    say(("✗ ", "bad"), (f"{name}: ", "strong"), text, (rest, "dim"))
+    command = f"podvisor status {name}" if rest else first.get("command", "")
+    for hint in filter(None, (first.get("hint"), command)):
+        say("  ", (hint, "dim"))
+    for order in orders_in_words({**app, "gate": ""}, now):
+        say("  ", ("… ", "warn"), order)
 
 
 def _sources(sources: list[dict[str, Any]], now: float) -> None:
@@ -157,7 +188,7 @@ def _apps(apps: list[dict[str, Any]], now: float) -> None:
             ]
         )
     if rows:
-        screen.table(rows, header=("APP", "STATE", "RUNNING", "REVISION", "APPLIED"), cut=("APP",))
+        screen.table(rows, header=("APP", "STATE", "RUNNING", "REVISION", "APPLIED"), fold=("APP",))
 
 
 def _no_apps(status: dict[str, Any]) -> str:
@@ -188,7 +219,7 @@ def _state(word: str) -> Cell:
 def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
     """What a person should know of an app: its findings, waits and units in trouble."""
     units = app.get("units", ())
-    shown = [unit for unit in units if all_units or _is_troubled(unit)]
+    shown = [unit for unit in units if all_units or is_troubled(unit)]
     findings, waiting = app.get("findings", ()), [*map(need_in_words, app.get("waiting", ()))]
     orders = list(orders_in_words(app, now))
     updates = app.get("updates", ())
@@ -217,7 +248,7 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
         say("    ", (text, "dim"))
     if app.get("next_pull_at", 0.0) > now:
         say("    ", (f"next try {relative(app['next_pull_at'], now=now)}", "dim"))
-    screen.table([_unit(unit, now, once) for unit in shown], indent="  ")
+    _units([_unit(unit, now, once) for unit in shown], in_full=all_units)
 
 
 def _updates(app: str, updates: list[dict[str, Any]], now: float) -> None:
@@ -231,15 +262,45 @@ def _updates(app: str, updates: list[dict[str, Any]], now: float) -> None:
             say("    ", (f"push a better one; or podvisor retry {app}, to try it again", "dim"))
 
 
-def _is_troubled(unit: dict[str, Any]) -> bool:
+def is_troubled(unit: dict[str, Any]) -> bool:
+    """Whether a person should look at a unit."""
     is_bad = unit["active"] == "failed" or unit.get("health") == "unhealthy"
     return is_bad or any(map(unit.get, _TROUBLES))
+
+
+def _units(rows: list[list[Cell]], *, in_full: bool) -> None:
+    """Write rows of `_unit`; in full, with images and ports, where there are any."""
+    header = ("UNIT", "STATE", "IMAGE", "PORTS", "")
+    told = [at for at, title in enumerate(header) if title not in {"IMAGE", "PORTS"}]
+    if in_full and any(row[2] or row[3] for row in rows):
+        told = [at for at in range(len(header)) if any(row[at] for row in rows)]
+        titles = [header[at] for at in told]
+        screen.table(
+            [[row[at] for at in told] for row in rows], header=titles, indent="  ", cut=("IMAGE",)
+        )
+    else:
+        screen.table([[row[at] for at in told] for row in rows], indent="  ")
 
 
 def _unit(unit: dict[str, Any], now: float, once: Once) -> list[Cell]:
     health = once.without_cause(unit["name"], health_in_words(unit, now))
     more = ", ".join(filter(None, (health, trouble_in_words(unit, now))))
-    return [unit["name"], _unit_state(unit), (more, _STYLES.get(unit.get("health", ""), ""))]
+    ports = [*map(_port, unit.get("publishes", ())), *unit.get("listens", ())]
+    return [
+        unit["name"],
+        _unit_state(unit),
+        ", ".join(unit.get("images", ())),
+        ", ".join(ports),
+        (more, _STYLES.get(unit.get("health", ""), "")) if more else "",
+    ]
+
+
+def _port(one: dict[str, Any]) -> str:
+    """Write a port of the host as people do: `127.0.0.1:8080`, `8000-8010/udp`."""
+    address = f"[{one['address']}]" if ":" in one["address"] else one["address"]
+    last = f"-{one['last']}" if one["last"] != one["first"] else ""
+    protocol = f"/{one['protocol']}" if one["protocol"] != "tcp" else ""
+    return f"{address}{':' if address else ''}{one['first']}{last}{protocol}"
 
 
 def _unit_state(unit: dict[str, Any]) -> Cell:

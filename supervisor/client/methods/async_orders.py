@@ -7,6 +7,7 @@ from supervisor.client.methods.async_asking import AsyncAsking
 from supervisor.client.typed import names
 from supervisor.model.certificate_status import CertificateList, RenewRequest, RevokeRequest
 from supervisor.model.image_status import ImageReply, PinRequest, UpdateRequest
+from supervisor.model.notify import NotifyTest, NotifyTestRequest
 from supervisor.model.secret import RotateRequest
 from supervisor.model.status import (
     AppOrder,
@@ -220,6 +221,16 @@ class AsyncOrders(AsyncAsking):
         POST /v1/certificates/import
         """
         return self._told("POST", "/v1/certificates/import", None, CertificateList)
+
+    async def test_notifier(self, *, name: str = "") -> NotifyTest:
+        """Send a test message by one notifier, or by all.
+
+        POST /v1/notify/test
+
+        - `name`: Empty is all of them.
+        """
+        wish = NotifyTestRequest(name=name)
+        return await self._whole("POST", "/v1/notify/test", wish, NotifyTest)
 
     async def reload(self) -> Reloaded:
         """Read the settings anew.

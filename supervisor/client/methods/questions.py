@@ -11,6 +11,7 @@ from supervisor.model.counters import Counters
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import ImageList, SignatureList
+from supervisor.model.notify import NotifierList
 from supervisor.model.plan import Plan, PlanRequest
 from supervisor.model.rehearsal import RehearsalReport, RehearsalRequest
 from supervisor.model.secret import SecretList
@@ -127,6 +128,13 @@ class Questions(Asking):
         GET /v1/certificates
         """
         return self._whole("GET", "/v1/certificates", None, CertificateList)
+
+    def notifiers(self) -> NotifierList:
+        """Return what each notifier told, and what waits.
+
+        GET /v1/notify
+        """
+        return self._whole("GET", "/v1/notify", None, NotifierList)
 
     def counters(self) -> Counters:
         """Return what the daemon has done since it started, in numbers.

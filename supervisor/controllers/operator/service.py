@@ -5,7 +5,7 @@ Served to the outside by `api.control`; each question has one who answers it, na
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -32,6 +32,7 @@ from supervisor.model.image_status import (
     SignatureList,
     UpdateRequest,
 )
+from supervisor.model.notify import NotifierList, NotifyTest
 from supervisor.model.plan import Plan
 from supervisor.model.rehearsal import RehearsalReport, RehearsalRequest
 from supervisor.model.secret import SecretList
@@ -51,6 +52,16 @@ from supervisor.model.why import Why
 if TYPE_CHECKING:
     from supervisor.controllers.operator.close_look import CloseLook
     from supervisor.controllers.operator.images import ImageService
+
+
+class Notifications(Protocol):
+    """Who answers for the notifiers."""
+
+    async def list(self) -> NotifierList:
+        """How each stands."""
+
+    async def test(self, name: str) -> NotifyTest:
+        """Send a test message by one, or by all if none is named. Raises Stalled."""
 
 
 class Orders(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,6 +84,7 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     secret_service: SecretService
     certificate_service: CertificateService
     event_log: EventLog
+    notifications: Notifications
     close_look: "Callable[[], CloseLook]"
     """Loads it with the first question, and makes one for each."""
     preview: Callable[[], Preview]

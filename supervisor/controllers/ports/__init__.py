@@ -14,6 +14,7 @@ from supervisor.controllers.ports.certificates import (
 )
 from supervisor.controllers.ports.ledger import AppliedState, Documents, Events, Ledger
 from supervisor.controllers.ports.machine import Aside, Host, Prober
+from supervisor.controllers.ports.messages import Messenger
 from supervisor.controllers.ports.podman import Podman
 from supervisor.controllers.ports.registry import Registry
 from supervisor.controllers.ports.secrets import Decryptor, Secrets
@@ -46,6 +47,7 @@ __all__ = (
     "Issuer",
     "Ledger",
     "Listener",
+    "Messenger",
     "OrderFolders",
     "Podman",
     "Prober",

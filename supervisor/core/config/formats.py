@@ -20,6 +20,7 @@ from supervisor.core.githost.hosts.registry import APIS, HOSTS
 from supervisor.core.registryhost.senders.registry import senders
 from supervisor.kit import texts
 from supervisor.model.git_url import GitUrl
+from supervisor.model.notify_settings import NotifyKind
 from supervisor.model.setting_rule import PATH, PATH_HINT
 
 _Check = Callable[[Path, str], Iterator[Problem]]
@@ -222,6 +223,31 @@ def _calendar(key: Path, text: str) -> Iterator[Problem]:
         yield Problem(key, str(refused), refused.hint)
 
 
+def _notify_event(key: Path, text: str) -> Iterator[Problem]:
+    kinds = tuple(map(str, NotifyKind))
+    if text not in kinds:
+        hint = texts.meant(text, kinds)
+        yield Problem(key, f"notifiers tell of nothing that is called {shown_text(text)}", hint)
+
+
+def _digest(key: Path, text: str) -> Iterator[Problem]:
+    from supervisor.core.notify.when import check_digest  # noqa: PLC0415
+
+    try:
+        check_digest(text)
+    except Refused as refused:
+        yield Problem(key, str(refused), refused.hint)
+
+
+def _quiet(key: Path, text: str) -> Iterator[Problem]:
+    from supervisor.core.notify.when import check_quiet  # noqa: PLC0415
+
+    try:
+        check_quiet(text)
+    except Refused as refused:
+        yield Problem(key, str(refused), refused.hint)
+
+
 FORMATS: dict[str, _Check] = {
     "git": _git,
     "artifact": _artifact,
@@ -242,6 +268,9 @@ FORMATS: dict[str, _Check] = {
     "network": _by(ipaddress.ip_network, "trust", _NETWORK_HINT),
     "url": _url,
     "calendar": _calendar,
+    "notify-event": _notify_event,
+    "digest": _digest,
+    "quiet": _quiet,
     "issuer": partial(_url, encrypted=True),
     "staging": _staging,
 }

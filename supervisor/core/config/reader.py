@@ -16,6 +16,7 @@ import msgspec
 
 from supervisor.core.config.certificate_rules import certificate_problems
 from supervisor.core.config.formats import FORMATS
+from supervisor.core.config.notify_rules import notify_problems
 from supervisor.core.config.problem import Problem, name_problems, shown_text
 from supervisor.core.config.registry_rules import registry_problems
 from supervisor.core.config.source_rules import source_problems
@@ -26,6 +27,7 @@ from supervisor.model.certificate_settings import IssuerSettings, ZoneSettings
 from supervisor.model.errors import Finding
 from supervisor.model.git_url import GitUrl
 from supervisor.model.image import UpdateMode
+from supervisor.model.notify_settings import NotifySettings
 from supervisor.model.setting_rule import Rule, tables_of, typed
 from supervisor.model.setting_types import Bytes, Globs, Seconds, SecretRef
 from supervisor.model.settings import (
@@ -133,6 +135,7 @@ def secret_refs(settings: Settings) -> dict[Path, SecretRef]:
         ("webhooks", "registries"): settings.webhooks.registries,
         ("certificates", "issuers"): settings.certificates.issuers,
         ("certificates", "zones"): settings.certificates.zones,
+        ("notify",): settings.notify,
     }
     tables = {(*place, name): one for place, each in several.items() for name, one in each.items()}
     tables["certificates",] = settings.certificates
@@ -176,6 +179,8 @@ def _problems(document: Mapping[str, Any]) -> Iterator[Problem]:
             webhooks = document.get("webhooks")
             is_heard = isinstance(webhooks, dict) and bool(webhooks.get("listen"))
             yield from _sources_problems(value, is_heard=is_heard)
+        elif name == "notify":
+            yield from _notify_problems(value)
         elif name in _SECTIONS:
             problems = list(_table_problems((name,), value, _SECTIONS[name]))
             yield from problems
@@ -190,11 +195,15 @@ def _unknown_section(name: str, value: object) -> Problem:
     if isinstance(value, dict):
         if {"git", "oci", "folder"} & value.keys():
             return Problem((name,), f"there is no section [{name}]", f"write [sources.{name}]")
-        known = ", ".join(f"[{section}]" for section in ("sources.NAME", *_SECTIONS))
-        sections = (*_SECTIONS, "sources")
+        known = ", ".join(f"[{section}]" for section in ("sources.NAME", *_SECTIONS, "notify.NAME"))
+        sections = (*_SECTIONS, "sources", "notify")
         hint = texts.meant(name, sections, f"the sections are {known}", form="[{}]")
         return Problem((name,), f"there is no section [{name}]", hint)
-    shapes: dict[str, type[msgspec.Struct]] = {"sources.NAME": SourceSettings, **_SECTIONS}
+    shapes: dict[str, type[msgspec.Struct]] = {
+        "sources.NAME": SourceSettings,
+        **_SECTIONS,
+        "notify.NAME": NotifySettings,
+    }
     for section, shape in shapes.items():
         if name in shape.__struct_fields__:
             return Problem(
@@ -220,6 +229,22 @@ def _sources_problems(value: object, *, is_heard: bool) -> Iterator[Problem]:
         if isinstance(source, dict):
             wrong = {problem.key[-1] for problem in problems if problem.fatal}
             yield from source_problems(key, source, wrong, is_heard=is_heard)
+
+
+def _notify_problems(value: object) -> Iterator[Problem]:
+    if not isinstance(value, dict):
+        yield Problem(("notify",), "“notify” is not a section", "write [notify.NAME]")
+        return
+    for name, table in value.items():
+        key = ("notify", name)
+        if name in NotifySettings.__struct_fields__ and not isinstance(table, dict):
+            hint = f"give the notifier a name: [notify.NAME], and “{name}” below it"
+            yield Problem(key, f"“{name}” stands outside a notifier", hint)
+            continue
+        yield from name_problems(key, "a notifier")
+        yield from _table_problems(key, table, NotifySettings)
+        if isinstance(table, dict):
+            yield from notify_problems(key, table)
 
 
 def _table_problems(key: Path, value: object, shape: type[msgspec.Struct]) -> Iterator[Problem]:

@@ -83,6 +83,9 @@ def app_status(
                     health_streak=health.streak,
                     health_output=health.output,
                     health_interval=_longer_interval(unit, name, observed),
+                    images=unit.images,
+                    publishes=unit.publishes,
+                    listens=unit.listens,
                 )
             )
     findings = list(verdict.findings)

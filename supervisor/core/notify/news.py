@@ -1,0 +1,156 @@
+"""What is news: of incidents, of how apps stand, and of entries of the event log."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from supervisor.kit.texts import count
+from supervisor.model.events import Event, EventKind
+from supervisor.model.image import HeldUpdate
+from supervisor.model.incident import Incident
+from supervisor.model.notify import Lasts, News
+from supervisor.model.notify_settings import NotifyKind
+from supervisor.model.pull_request import ProposalStatus
+from supervisor.model.status import AppState, AppStatus
+
+_KIND_OF = {
+    "app-reverted": NotifyKind.REVERTED,
+    "update-failed": NotifyKind.REVERTED,
+    "disk-nearly-full": NotifyKind.DISK,
+}
+_CERTIFICATE = "certificate"
+_UNTOLD = ("settings-doubtful",)
+"""Whoever writes the settings sees it."""
+_CRASHED = "crashed"
+"""Ends the code of the entry of a start after podvisor was killed."""
+
+
+def of_incidents(incidents: Mapping[str, Incident]) -> dict[str, News]:
+    """Return what is wrong, by the keys of the incidents."""
+    return {
+        key: News(
+            key=key,
+            kind=_kind(one.code),
+            lasts=Lasts.OPEN,
+            app=one.app,
+            about="" if one.app else _about(one),
+            text=one.text,
+            hint=one.hint,
+            command=one.command,
+            log=one.log,
+            since=one.opened_at,
+        )
+        for key, one in incidents.items()
+        if one.code not in _UNTOLD
+    }
+
+
+def of_board(apps: Iterable[AppStatus], proposals: Mapping[str, ProposalStatus]) -> Iterator[News]:
+    """Yield what waits for time or for a person."""
+    for app in apps:
+        for update in app.updates:
+            if not update.failed:
+                yield _of_update(update)
+        if app.state is AppState.KEPT:
+            yield News(
+                key=f"kept {app.name}",
+                kind=NotifyKind.WAITING,
+                lasts=Lasts.STANDING,
+                app=app.name,
+                text=f"{app.name} is no longer in its source, and is kept until you say so",
+                command="podvisor sync --prune-all",
+            )
+    for source, one in proposals.items():
+        yield News(
+            key=f"proposal {source} {one.name}",
+            kind=NotifyKind.WAITING,
+            lasts=Lasts.STANDING,
+            about=f"source {source}",
+            text=f"{one.name} waits for you to merge it",
+            hint=one.url,
+        )
+
+
+def of_event(event: Event) -> News | None:
+    """Return what an entry of the event log is news of, if of anything."""
+    match event.kind:
+        case EventKind.APPLIED:
+            text = f"{event.app} runs {event.revision[:12]} of {event.source}, and is well"
+            if event.reason:
+                text += f" ({event.reason})"
+            log = (event.detail,) if event.detail else ()
+        case EventKind.REMOVED:
+            text, log = f"{event.app} was removed: {event.reason}", ()
+        case EventKind.STARTED if event.code.endswith(_CRASHED):
+            return News(
+                key=f"crash {event.id}",
+                kind=NotifyKind.CRASH,
+                text=f"podvisor runs again after it ended by itself: {event.reason}",
+                hint=event.detail,
+                command="journalctl --user -u podvisor -n 50",
+                since=event.time,
+            )
+        case _:
+            return None
+    # Of an app the last one counts.
+    return News(
+        key=f"deployed {event.app}",
+        kind=NotifyKind.DEPLOYED,
+        app=event.app,
+        text=text,
+        hint="; ".join(log),
+        command=f"podvisor history {event.app}",
+        since=event.time,
+    )
+
+
+def _kind(code: str) -> NotifyKind:
+    if code.startswith(_CERTIFICATE):
+        return NotifyKind.CERTIFICATE
+    return _KIND_OF.get(code, NotifyKind.PROBLEM)
+
+
+def _about(one: Incident) -> str:
+    is_source = one.code.startswith("source-")
+    return f"source {one.subject.partition(':')[0]}" if is_source else ""
+
+
+def _of_update(update: HeldUpdate) -> News:
+    waits_for_person = not update.until
+    text = f"a newer version of {update.image}, {update.version}, is not run: {update.why}"
+    return News(
+        key=f"update {update.app} {update.question} {update.version.runs}",
+        kind=NotifyKind.UPDATE,
+        also=NotifyKind.WAITING if waits_for_person and update.early else None,
+        lasts=Lasts.STANDING,
+        app=update.app,
+        text=text,
+        command=f"podvisor update {update.app} --now" if update.early else "podvisor images",
+        until=update.until,
+    )
+
+
+def counted(kinds: Iterable[News]) -> str:
+    """Say how many of which kind there are: `2 problems, 1 recovered`."""
+    numbers: dict[str, int] = {}
+    for one in kinds:
+        word = NotifyKind.RECOVERED if one.is_end and one.lasts is Lasts.OPEN else one.kind
+        numbers[word] = numbers.get(word, 0) + 1
+    return ", ".join(_number(word, number) for word, number in numbers.items())
+
+
+def _number(word: str, number: int) -> str:
+    one, many = _NAMES[NotifyKind(word)]
+    return count(number, one, many)
+
+
+_NAMES = {
+    NotifyKind.PROBLEM: ("problem", "problems"),
+    NotifyKind.REVERTED: ("taken back", "taken back"),
+    NotifyKind.CERTIFICATE: ("certificate in trouble", "certificates in trouble"),
+    NotifyKind.DISK: ("disk nearly full", "disks nearly full"),
+    NotifyKind.CRASH: ("crash of podvisor", "crashes of podvisor"),
+    NotifyKind.RECOVERED: ("recovered", "recovered"),
+    NotifyKind.WAITING: ("waits for you", "wait for you"),
+    NotifyKind.DEPLOYED: ("deployed", "deployed"),
+    NotifyKind.UPDATE: ("newer version", "newer versions"),
+    NotifyKind.COOLDOWN: ("cooldown over", "cooldowns over"),
+}

@@ -1,0 +1,256 @@
+"""What people are told through the whole daemon: when, how often, and not at all."""
+
+import anyio
+import msgspec
+import pytest
+
+from supervisor.model.errors import Retry, Stalled
+from supervisor.model.incident import Incident
+from supervisor.model.notify import Outbox
+from supervisor.model.notify_settings import NotifyKind, NotifySettings
+from supervisor.model.setting_types import Seconds, SecretRef
+
+pytestmark = pytest.mark.anyio
+PHONE, MAIL = SecretRef("file:~/phone"), SecretRef("file:~/mail")
+URL, MAIL_URL = b"ntfy://hunter2", b"mailto://me:pw@example.org"
+PHOTOS = {"photos/gallery.container": ""}
+REFUSED = {"photos/gallery.container": "refuse=unsupported-key"}
+
+
+def notifier(url=PHONE, **more):
+    return NotifySettings(url=url, **more)
+
+
+def set_notifiers(world, **notifiers):
+    world.settings = msgspec.structs.replace(world.settings, notify=notifiers)
+
+
+@pytest.fixture
+def told(world):
+    world.secrets.known |= {PHONE: URL, MAIL: MAIL_URL}
+    set_notifiers(world, phone=notifier())
+    world.reader.put("home", PHOTOS)
+    return world
+
+
+async def crash(world, seconds=100):
+    world.machine.broken.add("gallery.service")
+    world.systemd.dies("gallery.service")
+    await anyio.sleep(seconds)
+
+
+async def mend(world, seconds=4_000):
+    world.machine.broken.clear()
+    await anyio.sleep(seconds)
+
+
+async def test_a_crash_is_told_once_with_what_to_do_and_its_end_once(told):
+    async with told.running():
+        await crash(told, 3_000)
+        ((url, message),) = told.messenger.sent
+        assert url == URL
+        assert "photos" in message.title
+        assert "gallery.service" in message.body
+        assert "Next: podvisor " in message.body
+        assert message.type == "failure"
+        await mend(told)
+        _, after = told.messenger.sent
+        assert "photos is well again" in after[1].title
+        assert after[1].type == "success"
+        await anyio.sleep(80_000)
+        assert len(told.messenger.sent) == 2
+    assert not told.ledger.get(Outbox, "phone").told
+
+
+async def test_what_is_over_before_it_was_sent_is_not_sent(told):
+    set_notifiers(told, phone=notifier(after=Seconds(600)))
+    async with told.running() as daemon:
+        await told.push(daemon, REFUSED)
+        await anyio.sleep(500)
+        await told.push(daemon, PHOTOS)
+        await anyio.sleep(5_000)
+        assert not told.messenger.tries
+        assert not told.ledger.get(Outbox, "phone").waiting
+
+
+async def test_a_push_that_fails_in_five_apps_is_one_message(told):
+    names = [f"app{number}" for number in range(5)]
+    async with told.running() as daemon:
+        bad = {f"{name}/{name}.container": "refuse=why" for name in names}
+        await told.push(daemon, PHOTOS | bad)
+        await anyio.sleep(100)
+        assert told.messenger.titles == ["5 problems: app0, app1, app2 and 2 more"]
+        body = told.messenger.sent[0][1].body
+        assert all(name in body for name in names)
+
+
+async def test_a_restart_neither_loses_nor_repeats(told):
+    async with told.running() as daemon:
+        await told.push(daemon, REFUSED)
+        await anyio.sleep(1)
+    async with told.running():
+        await anyio.sleep(100)
+        assert len(told.messenger.sent) == 1
+    async with told.running() as daemon:
+        await anyio.sleep(100)
+        assert len(told.messenger.sent) == 1
+    told.reader.put("home", PHOTOS)
+    async with told.running():
+        await anyio.sleep(100)
+        assert told.messenger.titles[1:] == ["photos is well again"]
+
+
+async def test_what_was_deployed_is_told_to_who_asks_for_it_also_after_a_kill(told):
+    async with told.running() as daemon:
+        await told.push(daemon, {"photos/gallery.container": "v2"})
+        await anyio.sleep(100)
+        assert not told.messenger.sent, "no news that a person has to know"
+    set_notifiers(told, phone=notifier(events=(NotifyKind.DEPLOYED,)))
+    async with told.running() as daemon:
+        await anyio.sleep(100)
+        assert not told.messenger.sent, "that was before"
+        await told.push(daemon, {"photos/gallery.container": "v3"})
+        outbox = told.ledger.get(Outbox, "phone")
+        assert outbox.waiting
+    # As if it had been killed before it wrote that down.
+    newest = told.ledger.events()[-1].id
+    early = msgspec.structs.replace(outbox, waiting=(), event_id=outbox.event_id - 1)
+    assert early.event_id < newest
+    told.ledger.put(early, "phone")
+    async with told.running() as daemon:
+        await anyio.sleep(100)
+        assert told.messenger.titles == ["photos was deployed"]
+
+
+async def test_only_what_is_asked_for(told):
+    set_notifiers(
+        told,
+        web=notifier(apps=("web*",)),
+        gone=notifier(MAIL, events=(NotifyKind.CERTIFICATE,)),
+        db=notifier(MAIL, apps=("d?",)),
+    )
+    told.reader.put("home", PHOTOS | {"db/db.container": ""})
+    async with told.running() as daemon:
+        await told.push(daemon, {"db/db.container": "refuse=why"} | REFUSED)
+        await anyio.sleep(100)
+        assert [url for url, _ in told.messenger.sent] == [MAIL_URL]
+        assert "photos" not in told.messenger.sent[0][1].body
+
+
+async def test_one_that_fails_is_shown_told_by_others_and_tried_again(told):
+    set_notifiers(told, phone=notifier(), mail=notifier(MAIL))
+    told.messenger.failures[URL] = Retry("no route to host")
+    async with told.running() as daemon:
+        await told.push(daemon, REFUSED)
+        await anyio.sleep(200)
+        assert [url for url, _ in told.messenger.sent] == [MAIL_URL] * 2
+        assert "notifier phone cannot send: no route to host" in told.messenger.sent[1][1].body
+        (problem,) = daemon.service.status().problems
+        assert problem.message == "notifier phone cannot send: no route to host"
+        await anyio.sleep(50_000)
+        assert 10 < told.messenger.tries < 40
+        told.messenger.failures.clear()
+        await anyio.sleep(4_000)
+        assert not daemon.service.status().problems
+        bodies = [message.body for url, message in told.messenger.sent if url == URL]
+        assert len(bodies) == 1
+        assert "unsupported-key" in bodies[0]
+        assert "notifier" not in bodies[0]
+
+
+async def test_what_a_person_has_to_mend_is_said_and_seen_after_a_restart(told):
+    told.messenger.failures[URL] = Stalled("error=401", hint="compare the URL")
+    async with told.running() as daemon:
+        await told.push(daemon, REFUSED)
+        await anyio.sleep(200)
+        tries = told.messenger.tries
+        assert daemon.service.status().problems[0].hint == "compare the URL"
+        (one,) = daemon.service.notifications.controller().list().notifiers
+        assert (one.failure, len(one.waiting)) == ("error=401", 1)
+        assert one.next_at > told.clock.now()
+        assert tries <= 2
+    told.messenger.seconds = 1_000_000
+    async with told.running() as daemon:
+        assert "error=401" in daemon.service.status().problems[0].message
+
+
+async def test_a_test_says_what_came_of_it_and_has_the_rest_go_on(told):
+    told.messenger.failures[URL] = Retry("no route to host")
+    async with told.running() as daemon:
+        service = daemon.service.notifications
+        await told.push(daemon, REFUSED)
+        await anyio.sleep(200)
+        (one,) = (await service.test("")).results
+        assert one.failure == "no route to host"
+        told.messenger.failures.clear()
+        (one,) = (await service.test("phone")).results
+        assert not one.failure
+        await anyio.sleep(5)
+        test, waited = told.messenger.titles
+        assert "test" in test
+        assert "photos" in waited
+        with pytest.raises(Stalled, match="no notifier named fax") as caught:
+            await service.test("fax")
+        assert caught.value.hint == "there are: phone"
+        told.secrets.known.clear()
+        (one,) = (await service.test("phone")).results
+        assert one.failure
+
+
+async def test_no_url_ever_stands_in_the_ledger_or_the_status(told):
+    told.messenger.failures[URL] = Retry("no route to host")
+    async with told.running() as daemon:
+        await told.push(daemon, REFUSED)
+        await anyio.sleep(100)
+        assert b"hunter2" not in msgspec.json.encode(daemon.service.status())
+        assert b"hunter2" not in msgspec.json.encode(
+            daemon.service.notifications.controller().list()
+        )
+    told.close()
+    for file in told.path.parent.iterdir():
+        assert b"hunter2" not in file.read_bytes()
+
+
+async def test_a_slow_one_keeps_nothing_waiting(told):
+    told.messenger.seconds = 3_600
+    async with told.running() as daemon:
+        await told.push(daemon, REFUSED)
+        await anyio.sleep(60)
+        assert told.messenger.tries == 1
+        told.reader.put("home", PHOTOS)
+        daemon.queue.add("source:home")
+        await daemon.queue.wait_idle(lambda key: not key.startswith("notify:"))
+        assert not told.ledger.all(Incident)
+        told.messenger.seconds = 0.1
+        await anyio.sleep(4_000)
+        # It came through after all, and so does its end.
+        assert told.messenger.titles[1:] == ["photos is well again"]
+
+
+async def test_other_settings_hold_at_once(told):
+    async with told.running() as daemon:
+        await told.push(daemon, REFUSED)
+        none = msgspec.structs.replace(told.settings, notify={})
+        await daemon.lifecycle.take_settings(none)
+        await anyio.sleep(100)
+        assert not told.messenger.tries
+        assert not told.ledger.all(Outbox)
+        await daemon.lifecycle.take_settings(told.settings)
+        await anyio.sleep(100)
+        assert len(told.messenger.sent) == 1
+
+
+async def test_a_clock_set_back_holds_nothing_up(told):
+    async with told.running() as daemon:
+        await told.push(daemon, REFUSED)
+        told.clock.offset = -500_000
+        await anyio.sleep(200)
+        assert len(told.messenger.sent) == 1
+
+
+async def test_nothing_is_armed_where_nobody_is_told(told):
+    set_notifiers(told)
+    async with told.running() as daemon:
+        await crash(told)
+        assert daemon.queue.due_in("notify:phone") is None
+        assert not told.messenger.tries
