@@ -95,6 +95,8 @@ class PlayedContainer(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: float = 0.0
     """Of one that has ended, as the next two."""
     exit_code: int = 0
+    out_of_memory: bool = False
+    """Whether the kernel ended it for want of memory; read of one that has ended."""
     restart_policy: str = ""
     """When Podman restarts it: `always`, `on-failure` or `no`."""
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from supervisor.model.ending import Ending
 from supervisor.model.health import Checked, PlayedContainer, Probed
 from supervisor.model.quadlet import QUADLETS, UnitKind
 from supervisor.model.rollout import Rollout, Suspension
@@ -272,8 +273,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """App to what became of its jobs."""
     volumes: dict[str, AppVolumes] = {}
     """App to what is remembered of its volumes, where that is anything."""
-    causes: dict[str, str] = {}
-    """Unit that is down, or was just now, to its last words; left out where nobody knows them."""
+    endings: dict[str, Ending] = {}
+    """Unit that is down, or was just now, to how it ended; left out where nobody knows."""
     hindered: dict[str, str] = {}
     """App to what cut its last pass short, in words; left out where nothing did."""
     made_of: dict[DesiredSecret, str] = {}
@@ -307,9 +308,17 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
         """Return what is remembered of an app's volumes; of most apps, nothing."""
         return self.volumes.get(app) or AppVolumes()
 
+    def ending(self, unit: str) -> Ending:
+        """Return how a unit ended; empty if nobody knows."""
+        return self.endings.get(unit) or Ending()
+
     def because(self, unit: str) -> str:
-        """Return a unit's last words, to stand behind what is said of it; empty if not known."""
-        return f": {said}" if (said := self.causes.get(unit)) else ""
+        """Return how a unit ended, to stand behind what is said of it; empty if not known."""
+        return f": {said}" if (said := str(self.ending(unit))) else ""
+
+    def words_of(self, unit: str) -> str:
+        """Return a unit's last words, to stand behind how it ended; empty if not known."""
+        return f": {said}" if (said := self.ending(unit).words) else ""
 
 
 class JobFailed(msgspec.Struct, frozen=True, kw_only=True):

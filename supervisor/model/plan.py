@@ -232,6 +232,8 @@ class StartUnit(_Step, frozen=True, kw_only=True, tag="start"):
     """What the unit was made of; written to the ledger when the step has ended well."""
     repair: RepairState | None = None
     """The crash-loop memory after this try, for a start that repairs."""
+    said: tuple[str, ...] = ()
+    """Its last words, for a start that repairs."""
 
 
 class RestartUnit(_Step, frozen=True, kw_only=True, tag="restart"):

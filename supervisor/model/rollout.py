@@ -38,6 +38,8 @@ class Rollout(AppRevision, frozen=True, kw_only=True, omit_defaults=True):
     """Whether it passed its gate before: a trial that is cut short takes nothing from that."""
     reason: str = ""
     """Why it failed."""
+    log: tuple[str, ...] = ()
+    """The last lines of what failed, where `reason` ends with them."""
     blamed: tuple[Pin, ...] = ()
     """If it failed: versions of images that are all in which it differs from the last good one."""
     ignored_units: tuple[str, ...] = ()
@@ -62,6 +64,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True):
 
     state: GateState
     reason: str = ""
+    log: tuple[str, ...] = ()
+    """As of `Rollout`."""
     is_failing: bool = False
     """It would have failed, were there a way back."""
     look_at: float = 0.0

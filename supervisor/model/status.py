@@ -68,6 +68,11 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`Condition…=` or `Assert…=` for which it was not started."""
     result: str = ""
     """How it failed, in systemd's word (`exit-code`, `timeout` …)."""
+    ended: str = ""
+    """How it ended, if it is down or crashes again and again: its exit status or signal with what
+    that means, for want of memory, for a timeout."""
+    log: tuple[str, ...] = ()
+    """With `ended`: the few last lines of its log that say why, without its secrets' values."""
     failed_at: float = 0.0
     """When it failed; left out if it has not."""
     unstarted: bool = False

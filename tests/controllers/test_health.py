@@ -294,6 +294,9 @@ def ended(world, *, code=0, policy="always"):
     )
 
 
+KILLED = "container k-two has ended (exit status 137, killed by SIGKILL)"
+
+
 async def test_a_container_of_a_kube_that_podman_leaves_dead_is_seen_and_brought_back(world):
     world.reader.put("home", {"k/k.kube": ""})
     async with world.running() as daemon:
@@ -301,7 +304,7 @@ async def test_a_container_of_a_kube_that_podman_leaves_dead_is_seen_and_brought
         ended(world, code=137)
         await anyio.sleep(2)
         assert daemon.service.status().apps[0].state is AppState.FAILING
-        assert unit(daemon).health_output == "container k-two has ended (exit status 137)"
+        assert unit(daemon).health_output == KILLED
         assert ("restart", "k.service") not in world.systemd.jobs, "it is Podman's turn"
         await anyio.sleep(20)
         assert world.systemd.jobs.count(("restart", "k.service")) == 1
@@ -315,7 +318,7 @@ async def test_a_container_of_a_kube_that_podman_leaves_dead_is_seen_and_brought
         assert world.systemd.jobs.count(("restart", "k.service")) <= tried + 1
         assert daemon.service.status().apps[0].state is AppState.READY
     bad, good, *_ = world.events(EventKind.HEALTH)
-    assert (bad.ok, bad.detail) == (False, "container k-two has ended (exit status 137)")
+    assert (bad.ok, bad.detail) == (False, KILLED)
     assert (good.ok, good.reason) == (True, "no longer unhealthy")
 
 

@@ -43,6 +43,7 @@ from supervisor.model.app import (
 )
 from supervisor.model.certificate import CertificateUse
 from supervisor.model.commit_status import CommitStatus
+from supervisor.model.ending import Ending
 from supervisor.model.errors import Failure, Finding, Retry, Stalled
 from supervisor.model.health import CheckRun, ContainerHealth, OnFailure, PlayedContainer, Probe
 from supervisor.model.image import (
@@ -584,6 +585,8 @@ class FakeSystemd:
         """Unit that is broken to the content with which it is not."""
         self.said: dict[str, str] = {}
         """Unit to its last words."""
+        self.ended: dict[str, str] = {}
+        """Unit to how it ended."""
         self.paused: set[str] = set()
         """Units of which somebody paused the container."""
         self.ending: set[str] = set()
@@ -647,8 +650,9 @@ class FakeSystemd:
             one: run for one, run in runs.items() if not troubled or run is not CheckRun.WAITING
         }
 
-    async def last_words(self, unit: str) -> str:
-        return self.said.get(unit, "")
+    async def last_words(self, unit: str) -> Ending:
+        lines = tuple(self.said.get(unit, "").splitlines())
+        return Ending(how=self.ended.get(unit, ""), lines=lines)
 
     async def start(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         seconds = self.slow.get(unit, 0.1)

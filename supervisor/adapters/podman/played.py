@@ -22,23 +22,30 @@ async def played(api: Api, units: Collection[str]) -> tuple[PlayedContainer, ...
         unit = str((one.get("Labels") or {}).get(_LABEL, ""))
         if unit not in units:
             continue
-        policy = await _restart_policy(api, one) if one.get("State") in _ENDED else ""
-        if policy is not None:
-            found.append(_played(one, unit, policy))
+        found_ended = await _ended(api, one) if one.get("State") in _ENDED else ("", False)
+        if found_ended is not None:
+            policy, out_of_memory = found_ended
+            found.append(_played(one, unit, policy, out_of_memory=out_of_memory))
     return tuple(found)
 
 
-async def _restart_policy(api: Api, container: Mapping[str, Any]) -> str | None:
-    """Return Podman's word for it; None if the container was removed since it was listed."""
+async def _ended(api: Api, container: Mapping[str, Any]) -> tuple[str, bool] | None:
+    """Return Podman's word for its restart policy, and whether it ended for want of memory.
+
+    None if it was removed since it was listed.
+    """
     if container.get("IsInfra"):
-        return "always"  # without it, the others of its pod are cut off
+        return "always", False  # without it, the others of its pod are cut off
     found = await api.inspect("containers", str(container["Id"]))
     if found is None:
         return None
-    return str(((found.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name") or "no")
+    policy = ((found.get("HostConfig") or {}).get("RestartPolicy") or {}).get("Name")
+    return str(policy or "no"), bool((found.get("State") or {}).get("OOMKilled"))
 
 
-def _played(one: Mapping[str, Any], unit: str, policy: str) -> PlayedContainer:
+def _played(
+    one: Mapping[str, Any], unit: str, policy: str, *, out_of_memory: bool
+) -> PlayedContainer:
     return PlayedContainer(
         id=str(one.get("Id", "")),
         name=str((one.get("Names") or [""])[0]),
@@ -49,4 +56,5 @@ def _played(one: Mapping[str, Any], unit: str, policy: str) -> PlayedContainer:
         ended_at=max(0.0, float(one.get("ExitedAt") or 0)),
         exit_code=int(one.get("ExitCode") or 0),
         restart_policy=policy,
+        out_of_memory=out_of_memory,
     )

@@ -5,12 +5,16 @@ from typing import NamedTuple
 
 import anyio
 
+from supervisor.core.health import endings
 from supervisor.core.status.journal_entries import ASIDE, ID, read_entry
+from supervisor.kit.plain_text import plain_line
 from supervisor.kit.process import ProcessError, run
+from supervisor.model.ending import Ending
 
 _READ = 50
 _LINES = 3
 _CHARACTERS = 1_000
+_LINE_CHARACTERS = 500
 _TIMEOUT_SECONDS = 5.0
 _ROUTINE = re.compile(
     r"^(Starting|Started|Stopping|Stopped|Dependency failed for) |^Failed to start "
@@ -26,6 +30,13 @@ _STEP = re.compile(r"(\[\d+/\d+\] )?(STEP \d+(/\d+)?: |--> )")
 _DUMP = re.compile(r"\{(?:[^{}]|\{[^{}]*\}){80,}\}")
 """A structure of Go's, as Podman's errors about COPY and ADD hold it: nothing for people."""
 _EXITED = re.compile(r": Main process exited, code=(\w+), status=(\d+)(?:/(\w+))?")
+_CUT_OFF = (
+    (re.compile(r"killed by the OOM killer|result 'oom-kill'"), endings.OUT_OF_MEMORY),
+    (re.compile(r": start\S* operation timed out|: Start.* timed out"), endings.START_TIMEOUT),
+    (re.compile(r": Watchdog timeout"), endings.WATCHDOG),
+    (re.compile(r": (State 'stop|State 'final|Stopping).* timed out"), endings.STOP_TIMEOUT),
+)
+"""What systemd, or the kernel, ended a run for; how it ended then says less."""
 _RUNS = ("_SYSTEMD_INVOCATION_ID", "USER_INVOCATION_ID")
 """Where it stands of which run of a unit a line is: what its processes wrote, what systemd did."""
 _LAGS_SECONDS = (0.0, 0.15, 0.6)
@@ -39,8 +50,8 @@ class _Line(NamedTuple):
     """systemd's id of the run that it is of; empty if it is of none."""
 
 
-async def last_lines(unit: str, *, since: float, patient: bool = True) -> str:
-    """Return the lines that say best why the unit failed; empty if the journal cannot be read.
+async def last_lines(unit: str, *, since: float, patient: bool = True) -> Ending:
+    """Return what says best why the unit failed; nothing if the journal cannot be read.
 
     `patient` waits a moment for what may still be on its way.
     """
@@ -58,7 +69,7 @@ async def last_lines(unit: str, *, since: float, patient: bool = True) -> str:
                 output_limit=1 << 20,
             )
         except (ProcessError, OSError):
-            return ""
+            return Ending()
         lines = [line for entry in done.output.splitlines() for line in _read(entry)]
         if any(line.by != "systemd" for line in lines):
             break
@@ -75,26 +86,27 @@ def _of_the_last_run(lines: list[_Line]) -> list[_Line]:
     return lines
 
 
-def _telling(lines: list[_Line]) -> str:
+def _telling(lines: list[_Line]) -> Ending:
     """Choose a few: systemd only says that it failed, podman says why after `Error:`."""
     own = [line for line in lines if line.by != "systemd"]
     texts = [
         line.text
-        for line in lines
-        if line.by != "systemd"
-        and not ASIDE.match(line.text)
+        for line in own
+        if not ASIDE.match(line.text)
         # The id or name of a container, which Podman prints when it has made or removed it.
         and not (line.by == "podman" and len(line.text.split()) == 1)
         and not ID.fullmatch(line.text)
     ]
-    ended = next((end for line in reversed(lines) if (end := _ended_by(line))), "")
-    if own and not texts and ended:
-        return ended
     said = [line.text for line in lines if line.by == "systemd"]
-    # Of systemd's lines, those of its routine say the least; what a run ended by says more.
-    texts = texts or [text for text in said if not _ROUTINE.search(text)]
-    if not texts and not any(_WELL in text for text in said):
-        texts = said
+    cut_off, exited = _cut_off(said), next(filter(None, map(_exited, reversed(said))), "")
+    if cut_off is endings.OUT_OF_MEMORY and exited and "SIGKILL" not in exited:
+        cut_off = f"{exited}, {cut_off}"  # another process of it was killed
+    how = cut_off or exited
+    if not texts and not (own and how):
+        # Of systemd's lines, those of its routine say the least; what a run ended by says more.
+        texts = [text for text in said if not _ROUTINE.search(text) and not _says_how(text)]
+        if not texts and not how and not any(_WELL in text for text in said):
+            texts = said
     errors = [
         _DUMP.sub("{…}", text)
         for before, text, after in zip(("", *texts), texts, (*texts[1:], ""), strict=False)
@@ -105,11 +117,20 @@ def _telling(lines: list[_Line]) -> str:
         or (_BUILDING.match(after) and not _STEP.match(text))
     ]
     newest_first = dict.fromkeys(reversed(errors or texts))
-    told = "\n".join(reversed([*newest_first][:_LINES]))
-    if len(told) > _CHARACTERS:
-        told = f"…{told[1 - _CHARACTERS :]}"
     # Podman's own exit status says nothing that its error does not.
-    return f"{ended}: {told}" if ended and own and not errors else told
+    return Ending(how=cut_off if errors else how, lines=_few([*newest_first][:_LINES]))
+
+
+def _few(newest_first: list[str]) -> tuple[str, ...]:
+    """Return as many as there is room for; of one that is too long, its end."""
+    told: list[str] = []
+    left = _CHARACTERS
+    for text in newest_first:
+        if left <= 0:
+            break
+        told.append(text if len(text) <= left else f"…{text[1 - left :]}")
+        left -= len(text)
+    return tuple(reversed(told))
 
 
 def _has_ended(line: _Line) -> bool:
@@ -117,17 +138,24 @@ def _has_ended(line: _Line) -> bool:
     return ": Failed with result" in line.text or _WELL in line.text
 
 
-def _ended_by(line: _Line) -> str:
+def _cut_off(said: list[str]) -> str:
+    """Return for what a run was ended from outside, as systemd tells; empty if it was not."""
+    return next((how for sign, how in _CUT_OFF for text in said if sign.search(text)), "")
+
+
+def _exited(text: str) -> str:
     """Return the exit status or signal that systemd tells of, empty if the line tells of none."""
-    if line.by != "systemd":
-        return ""
-    if "killed by the OOM killer" in line.text or "result 'oom-kill'" in line.text:
-        return "OOMKilled"
-    found = _EXITED.search(line.text)
+    found = _EXITED.search(text)
     if found is None:
         return ""
     code, number, word = found.groups()
-    return f"exit status {number}" if code == "exited" else f"signal {word or number}"
+    if code == "exited":
+        return endings.status_in_words(int(number), word or "")
+    return endings.signal_in_words(int(number), dumped=code == "dumped")
+
+
+def _says_how(text: str) -> bool:
+    return bool(_EXITED.search(text)) or any(sign.search(text) for sign, _ in _CUT_OFF)
 
 
 def _read(entry: bytes) -> list[_Line]:
@@ -137,4 +165,5 @@ def _read(entry: bytes) -> list[_Line]:
     is_podman = fields.get("_COMM") == "podman"
     by = "podman" if is_podman else str(fields.get("SYSLOG_IDENTIFIER"))
     of = next((str(fields[name]) for name in _RUNS if name in fields), "")
-    return [_Line(by, stripped, of) for text in texts if (stripped := text.strip())]
+    plain = (plain_line(text, _LINE_CHARACTERS) for text in texts)
+    return [_Line(by, text, of) for text in plain if text]

@@ -27,7 +27,9 @@ from supervisor.adapters.systemd.names import (
 )
 from supervisor.adapters.systemd.unit_reader import UnitReader
 from supervisor.adapters.systemd.watch import UnitWatch
+from supervisor.core.health.endings import exit_in_words
 from supervisor.kit.clock import Clock, SystemClock
+from supervisor.model.ending import Ending
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.health import CheckRun
 from supervisor.model.observed import JobFailed, UnitState
@@ -118,9 +120,10 @@ class SystemdManager:
             raise Retry(f"cannot read the state of health checks: {error}") from error
         return dict(filter(None, (check_run(row[0], row[3]) for row in rows)))
 
-    async def last_words(self, unit: str) -> str:
+    async def last_words(self, unit: str) -> Ending:
         """Return how the unit ended lately, and what it said last; empty if nobody knows."""
-        return await last_lines(unit, since=self._clock.now() - _LATELY_SECONDS, patient=False)
+        since = self._clock.now() - _LATELY_SECONDS
+        return await self._ending(unit, since=since, patient=False)
 
     async def start(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         """Queue a start job and wait for its end; None if it went well."""
@@ -257,7 +260,9 @@ class SystemdManager:
         if result == _DONE:
             return None
         if result:
-            return JobFailed(unit=unit, result=result, detail=await self._why(unit, since=began))
+            # The journal's clock and this one are the same; a second earlier costs nothing.
+            ending = await self._ending(unit, since=began - 1, patient=True)
+            return JobFailed(unit=unit, result=result, detail=str(ending))
         if connection.lost:
             raise Retry(f"cannot {verb} {unit}: the connection to the user bus was lost meanwhile")
         raise Retry(
@@ -265,18 +270,18 @@ class SystemdManager:
             " systemd goes on with it"
         )
 
-    async def _why(self, unit: str, *, since: float) -> str:
-        # The journal's clock and this one are the same; a second earlier costs nothing.
-        lines = await last_lines(unit, since=since - 1)
-        if lines:
-            return lines
+    async def _ending(self, unit: str, *, since: float, patient: bool) -> Ending:
+        """Read it from the journal, or, if that cannot be read, what systemd knows by itself."""
+        ending = await last_lines(unit, since=since, patient=patient)
+        if str(ending):
+            return ending
         try:
             service = await self._reader.properties(unit, typed_interface(unit) or UNIT)
         except (Refused, Failure):
-            return ""
-        status = service.get("ExecMainStatus", 0)
+            return ending
         result = str(service.get("Result", ""))
-        return f"{result}, exit status {status}" if status else result
+        code, status = service.get("ExecMainCode", 0), service.get("ExecMainStatus", 0)
+        return Ending(how=exit_in_words(result, code, status))
 
     async def _call(
         self, member: str, signature: str = "", body: Sequence[Any] = (), **options: Any

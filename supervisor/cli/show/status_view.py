@@ -309,7 +309,7 @@ def _unit_state(unit: dict[str, Any]) -> Cell:
     if unit.get("paused"):
         return (f"{unit['active']} (paused)", "bad")
     style = _STYLES.get(unit["active"], "warn" if unit.get("wanted") else "dim")
-    more = unit.get("result") or unit.get("sub")
+    more = unit.get("ended") or unit.get("result") or unit.get("sub")
     said = more and more != unit["active"]
     return (f"{unit['active']} ({more})" if said else unit["active"], style)
 

@@ -203,7 +203,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
             step=str(step.__struct_config__.tag),
             subject=subject_of(step),
             reason=step.reason,
-            detail=detail,
+            detail=detail or "\n".join(getattr(step, "said", ())),
         )
 
     async def _perform(  # a port call for each kind of step

@@ -15,6 +15,7 @@ from supervisor.core.health.wanted_units import needs_failed
 from supervisor.core.status.masking import masked
 from supervisor.core.status.port_trouble import refused_port, refused_port_mend, taken_port
 from supervisor.model.app import Deployment
+from supervisor.model.ending import Ending
 from supervisor.model.errors import Failure
 from supervisor.model.observed import JobFailed
 from supervisor.model.unit_name import template_of
@@ -76,6 +77,19 @@ class LastWords(msgspec.Struct, kw_only=True):
         A unit that nobody told of may have had any of them. What is about a port gets more words:
         who has it, or how it is had.
         """
+        hidden = await self._masked(words, unit)
+        more = "" if hidden == WITHHELD else await self._more(hidden, unit)
+        return "; ".join(filter(None, (hidden, more)))
+
+    async def of_ending(self, ending: Ending, unit: str) -> Ending:
+        """Return how a unit ended, with words that may be shown, as of `told`."""
+        words = await self._masked("\n".join(ending.lines), unit)
+        if words == WITHHELD:
+            return Ending(how=ending.how, more=WITHHELD)
+        more = await self._more(words, unit)
+        return Ending(how=ending.how, lines=tuple(words.splitlines()), more=more)
+
+    async def _masked(self, words: str, unit: str) -> str:
         names = self._secrets.get(unit)
         if names is None:
             names = set().union(*self._secrets.values())
@@ -86,6 +100,10 @@ class LastWords(msgspec.Struct, kw_only=True):
                 return WITHHELD
             held.extend(old for name in names for old in self._overtaken.get(name, ()))
             words = masked(words, [value for value in held if value])
+        return words
+
+    async def _more(self, words: str, unit: str) -> str:
+        """Say who has a port that it did not get, or how one is had, and where it is asked for."""
         more = refused_port_mend(words)
         port = refused_port(words)
         if taken := taken_port(words):
@@ -94,7 +112,7 @@ class LastWords(msgspec.Struct, kw_only=True):
             more = f"port {taken.port} is taken by {holder or 'somebody who is gone now'}"
         lines = self._lines.get(unit) or self._lines.get(template_of(unit), {})
         line = lines.get(port, "")
-        return "; ".join(filter(None, (words, more, line and f"asked for in {line}")))
+        return "; ".join(filter(None, (more, line and f"asked for in {line}")))
 
     async def of_job(self, failed: JobFailed | None, unit: str) -> JobFailed | None:
         """Return how a job of the unit ended, with words that may be shown.
@@ -106,7 +124,7 @@ class LastWords(msgspec.Struct, kw_only=True):
         need = ""
         with suppress(Failure):  # what cannot be asked for now must not take the step's place
             need = await self._failed_need(unit) if failed.result == "dependency" else ""
-            words = await self.systemd.last_words(need) if need else failed.detail
+            words = str(await self.systemd.last_words(need)) if need else failed.detail
             failed = msgspec.structs.replace(failed, detail=words)
         if need:
             owner = self._apps.get(need, "")

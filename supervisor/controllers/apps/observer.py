@@ -141,7 +141,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             inventory=inventory,
             applied=applied,
             repairs=self.ledger.repairs(),
-            causes=self.units.last_words(units),
+            endings=self.units.endings(units),
             rollouts={name: self.ledger.rollouts(name) for name in leaning.values()}
             | {name: one.rollouts for name, one in own.items()},
             suspended={name: one.suspended for name, one in own.items() if one.suspended},
@@ -214,7 +214,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             units=units,
             applied=self.ledger.applied(),
             rollouts={name: self.ledger.rollouts(name) for name in before.rollouts},
-            causes=self.units.last_words(units),
+            endings=self.units.endings(units),
             checked=checked,
             played=played,
             probed=self.probes.verdicts(),

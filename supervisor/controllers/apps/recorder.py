@@ -16,6 +16,7 @@ from supervisor.core.desired.scales import overtaken
 from supervisor.core.desired.unit_moves import owners_of
 from supervisor.core.health import gate
 from supervisor.core.health.crash_backoff import reloads_of
+from supervisor.core.health.endings import result_in_words
 from supervisor.core.health.release import in_words, release_in_words
 from supervisor.core.images.words import short_name
 from supervisor.core.plan.rollout import has_way_back
@@ -243,7 +244,8 @@ class Recorder(msgspec.Struct, kw_only=True):
                 app=app.name,
                 unit=unit.name,
                 revision=app.revision,
-                reason=f"failed ({unit.result})",
+                reason=f"failed ({result_in_words(unit.result, unit.ended)})",
+                detail="\n".join(unit.log),
             )
 
     def free_dependents(self, deployment: Deployment) -> set[str]:

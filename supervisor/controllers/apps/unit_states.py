@@ -11,6 +11,7 @@ from supervisor.controllers.apps.last_words import WITHHELD, LastWords
 from supervisor.controllers.ports import Systemd
 from supervisor.core.health import wanted_units
 from supervisor.model.app import Deployment
+from supervisor.model.ending import Ending
 from supervisor.model.observed import UnitState
 
 _ASK_AGAIN = ("", 0, 0.0)
@@ -23,8 +24,8 @@ class UnitStates(msgspec.Struct, kw_only=True):
     words: LastWords
     _restless: set[str] = set()
     """Units that were down lately, or that systemd has restarted by itself."""
-    _causes: dict[str, tuple[tuple[str, int, float], str]] = {}
-    """Unit to its last words, and at which of its ends they were read."""
+    _endings: dict[str, tuple[tuple[str, int, float], Ending]] = {}
+    """Unit to how it ended, and at which of its ends that was read."""
 
     async def read(self, names: Collection[str]) -> dict[str, UnitState]:
         """Return the states of these units, without details."""
@@ -67,17 +68,18 @@ class UnitStates(msgspec.Struct, kw_only=True):
                 self._restless.add(name)
             else:
                 self._restless.discard(name)
-                self._causes.pop(name, None)
+                self._endings.pop(name, None)
             # In a loop that goes on, less and less often.
             end = (state.active, state.restarts.bit_length(), state.failed_at)
-            if is_down and (name not in self._causes or self._causes[name][0] != end):
-                words = await self.words.told(await self.systemd.last_words(name), name)
-                self._causes[name] = (end if words != WITHHELD else _ASK_AGAIN, words)
+            if is_down and (name not in self._endings or self._endings[name][0] != end):
+                ending = await self.words.of_ending(await self.systemd.last_words(name), name)
+                self._endings[name] = (end if ending.more != WITHHELD else _ASK_AGAIN, ending)
 
-    def last_words(self, units: Collection[str]) -> dict[str, str]:
-        """Return what those of these units that are down said last."""
-        return {name: said for name, (_, said) in self._causes.items() if said and name in units}
+    def endings(self, units: Collection[str]) -> dict[str, Ending]:
+        """Return how those of these units ended that are down."""
+        known = self._endings.items()
+        return {name: ending for name, (_, ending) in known if str(ending) and name in units}
 
     def forget(self, unit: str) -> None:
         """Begin anew with a unit that was started or stopped."""
-        self._causes.pop(unit, None)
+        self._endings.pop(unit, None)

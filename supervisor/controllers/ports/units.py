@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from supervisor.model.app import Candidate, Generated
+from supervisor.model.ending import Ending
 from supervisor.model.health import CheckRun
 from supervisor.model.observed import JobFailed, Manifest, ObservedApp, UnitState
 from supervisor.model.source import TreeFile
@@ -103,7 +104,7 @@ class Systemd(Protocol):
         failed are not to be told from the others here: see `Podman.failed_checks`.
         """
 
-    async def last_words(self, unit: str) -> str:
+    async def last_words(self, unit: str) -> Ending:
         """Return how the unit ended lately, and what it said last; empty if nobody knows."""
         ...
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from supervisor.core.health.endings import result_in_words
 from supervisor.core.health.release import release_id
 from supervisor.core.health.unit_health import unit_health
 from supervisor.core.health.wanted_units import failed_need, should_run
@@ -130,7 +131,8 @@ def judge(
             waits.append(f"{name}: {state.active}")
         elif word := lacks(app, name, unit, observed, terms):
             if word.failed and strict and not word.waits_for:
-                return Gate(state=GateState.FAILED, reason=word.reason)
+                log = observed.ending(name).lines
+                return Gate(state=GateState.FAILED, reason=word.reason, log=log)
             is_failing |= word.failed and not strict
             waits.append(word.reason)
             if word.look_at:
@@ -141,7 +143,8 @@ def judge(
         failure = _failure_since(state, observed.units[need], observed)
         # What is on trial itself has its own gate to answer for it, and comes back without this.
         if strict and failure and not any(map(is_on, observed.rollouts.get(owner, ()))):
-            return Gate(state=GateState.FAILED, reason=f"{said} {failure}")
+            log = observed.ending(user).lines
+            return Gate(state=GateState.FAILED, reason=f"{said} {failure}", log=log)
         waits.append(f"{said} is not up again yet: {state.active}")
         looks.append(now + _next_look(now - trial.began_at))
     if not waits:
@@ -263,12 +266,17 @@ def _shaken(app: DesiredApp, observed: Observed, trial: Rollout) -> Iterator[tup
 
 def _failure_since(state: UnitState, need: UnitState, observed: Observed) -> str:
     """Say of what a unit failed since what it needs is up; how it was stopped does not count."""
-    cause = f": {said}" if (said := observed.causes.get(state.name)) else ""
     if state.sub.startswith("auto-restart"):
-        return f"does not stay up{cause}"
+        return f"does not stay up{observed.because(state.name)}"
     if state.active == "failed" and state.failed_at >= need.active_since:
-        return f"failed ({state.result}){cause}"
+        return how_failed(state, observed)
     return ""
+
+
+def how_failed(state: UnitState, observed: Observed) -> str:
+    """Say of a unit that failed how, and what it said last."""
+    how = result_in_words(state.result, observed.ending(state.name).how)
+    return f"failed ({how}){observed.words_of(state.name)}"
 
 
 def _failure(
@@ -286,7 +294,7 @@ def _failure(
     """
     cause = observed.because(name)
     if state.active == "failed":
-        return f"{name} failed ({state.result}){cause}"
+        return f"{name} {how_failed(state, observed)}"
     if state.is_up and state.load not in {"loaded", "merged"}:
         return f"{name} runs on as what it was: systemd has its unit as {state.load}"
     # systemd's counter begins with the last start; what it did before the trial is not its fault.
@@ -347,7 +355,9 @@ def _next_look(age: float) -> float:
 def ended(trial: Rollout, gate: Gate, now: float) -> Rollout:
     """Return the record with what its gate said."""
     outcome = Outcome.GOOD if gate.state is GateState.PASSED else Outcome.FAILED
-    return msgspec.structs.replace(trial, outcome=outcome, ended_at=now, reason=gate.reason)
+    return msgspec.structs.replace(
+        trial, outcome=outcome, ended_at=now, reason=gate.reason, log=gate.log
+    )
 
 
 def forgotten(

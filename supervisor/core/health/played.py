@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from supervisor.core.health import crash_backoff
+from supervisor.core.health.endings import OUT_OF_MEMORY, status_in_words
 from supervisor.kit.texts import count
 from supervisor.model.health import Health, PlayedContainer, UnitHealth
 
@@ -65,7 +66,8 @@ def how_it_ended(one: PlayedContainer) -> str:
         return ""
     if one.exit_code == 0 and one.restart_policy != _ALWAYS:
         return ""
-    return f"container {one.name} has ended (exit status {one.exit_code})"
+    how = OUT_OF_MEMORY if one.out_of_memory else status_in_words(one.exit_code)
+    return f"container {one.name} has ended ({how})"
 
 
 def repaired_at(one: PlayedContainer, now: float) -> float:

@@ -83,7 +83,7 @@ def failed_need(app: str, unit: DesiredUnit, observed: Observed) -> str:
         state = observed.unit(need)
         if state.active == "failed":
             owner = next((a for a, one in observed.applied.items() if need in one.units), app)
-            cause = observed.causes.get(need) or state.result
+            cause = str(observed.ending(need)) or state.result
             return f"{needs_failed(need, owner='' if owner == app else owner)}: {cause}"
     return ""
 

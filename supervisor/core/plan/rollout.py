@@ -171,6 +171,7 @@ def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
         yield deployment.wanted.finding(
             f"{what} was taken back to {runs}, as {failed.reason}",
             hint=f"push a newer one; or podvisor retry {deployment.name}, to try it again",
+            log=failed.log,
         )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from supervisor.core.health import crash_backoff
+from supervisor.core.health.endings import result_in_words
 from supervisor.core.plan.draft import Draft, FileChanges
 from supervisor.core.plan.ownership import is_there, object_of
 from supervisor.core.plan.together import with_pods, with_sockets
@@ -197,10 +198,22 @@ def _restart(draft: Draft, seen: Seen, reason: str) -> None:
     draft.steps.append(RestartUnit(app=draft.app, unit=unit, inputs=seen.inputs, reason=reason))
 
 
-def _start(draft: Draft, seen: Seen, reason: str, memory: RepairState | None = None) -> None:
+def _start(
+    draft: Draft,
+    seen: Seen,
+    reason: str,
+    memory: RepairState | None = None,
+    *,
+    said: tuple[str, ...] = (),
+) -> None:
     draft.steps.append(
         StartUnit(
-            app=draft.app, unit=seen.state.name, inputs=seen.inputs, repair=memory, reason=reason
+            app=draft.app,
+            unit=seen.state.name,
+            inputs=seen.inputs,
+            repair=memory,
+            said=said,
+            reason=reason,
         )
     )
 
@@ -210,12 +223,14 @@ def _repair(draft: Draft, seen: Seen, observed: Observed, now: float) -> None:
     name, state = seen.state.name, seen.state
     memory = observed.repair(name)
     after = draft.repair(memory, now)
-    what = f"failed ({state.result})" if state.active == "failed" else "stopped"
+    ending = observed.ending(name)
+    how = result_in_words(state.result, ending.how)
+    what = f"failed ({how})" if state.active == "failed" else "stopped"
     if after is None:
         draft.waiting.append(unit_need(name, f"{what} after {crash_backoff.in_a_row(memory)}"))
         return
     again = f", try {after.failures} in a row" if after.failures > 1 else ""
-    _start(draft, seen, f"{what}, and should run{again}", after)
+    _start(draft, seen, f"{what}, and should run{again}", after, said=ending.lines)
 
 
 def _test_again(draft: Draft, seen: Seen, now: float) -> None:

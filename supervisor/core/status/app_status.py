@@ -16,6 +16,7 @@ from supervisor.core.health.gate import rollout_of
 from supervisor.core.health.unit_health import unit_health
 from supervisor.kit.texts import count, format_duration
 from supervisor.model.app import Deployment, DesiredUnit
+from supervisor.model.ending import Ending
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.health import Health
@@ -59,6 +60,8 @@ def app_status(
             if state.paused:
                 paused.append(unit_need(name, f"paused (podman unpause {unit.object_name})"))
             health = unit_health(name, observed, now)
+            is_restless = down or settles_at(memory) > now or is_looping(state, now)
+            ending = observed.ending(name) if is_restless else Ending()
             units.append(
                 UnitStatus(
                     name=name,
@@ -70,6 +73,8 @@ def app_status(
                     wanted=name in should,
                     unmet=state.unmet,
                     result=state.result if state.active == "failed" else "",
+                    ended=ending.how,
+                    log=ending.lines,
                     failed_at=state.failed_at,
                     unstarted=unit.name in verdict.unstarted,
                     failures=memory.failures if memory and down else 0,
@@ -313,7 +318,8 @@ def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> It
                 ok=False,
                 app=new.name,
                 unit=unit.name,
-                reason=f"{unit.active} again after {count(unit.failures, 'try', 'tries')} in a row",
+                reason=f"{unit.active}{f' ({unit.ended})' if unit.ended else ''} again after"
+                f" {count(unit.failures, 'try', 'tries')} in a row",
                 detail=f"next try in {max(0, round(unit.next_try_at - now))} s",
             )
         if event := _change_of_health(was, unit, new):

@@ -74,9 +74,10 @@ def _reason(app: AppStatus) -> str:
     public = (
         msgspec.structs.replace(one, message=_unquoted(one.message), hint="") for one in findings
     )
-    why = next(iter([*map(str, public), *(need.text for need in app.waiting)]), "")
-    down = next((unit.name for unit in app.units if unit.is_down), "")
-    why = why or (f"{down} does not run" if down else "")
+    ended = (f"{unit.name} is down ({unit.ended})" for unit in app.units if unit.ended)
+    needs = (need.text for need in app.waiting)
+    down = (f"{unit.name} does not run" for unit in app.units if unit.is_down)
+    why = next(iter([*map(str, public), *ended, *needs, *down]), "")
     return f"{app.name} is {app.state}{': ' if why else ''}{why}"
 
 

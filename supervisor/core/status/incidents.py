@@ -102,7 +102,7 @@ def _of_app(app: dict[str, Any], now: float) -> Iterator[Incident]:
     if state in BAD:
         code = _OF_FINDINGS[state]
         units = [*_bad_units(app, now)]
-        logs = {one.subject: one.log for one in units}
+        logs = {one["name"]: tuple(one.get("log", ())) for one in app.get("units", ())}
         lines = [*_findings(app, code), *_failing_needs(app, logs), *units]
         bare = Incident(code=code, app=name, text=state, command=f"podvisor status {name}")
         yield from lines or [bare]
@@ -179,7 +179,7 @@ def _bad_units(app: dict[str, Any], now: float) -> Iterator[Incident]:
         unhealthy = unit.get("health") == "unhealthy"
         if not down and not unhealthy and unit["active"] != "failed":
             continue
-        how = unit.get("result") or unit["active"] or "unknown"
+        how = unit.get("ended") or unit.get("result") or unit["active"] or "unknown"
         parts = (health_in_words(unit, now), trouble_in_words(unit, now))
         text = ", ".join(filter(None, (f"{name} is down ({how})" if down else "", *parts)))
         is_up = unhealthy and not down
@@ -189,4 +189,5 @@ def _bad_units(app: dict[str, Any], now: float) -> Iterator[Incident]:
             subject=name,
             text=text or f"{name}: {how}",
             command=f"podvisor logs {name} -n 30",
+            log=tuple(unit.get("log", ())),
         )

@@ -169,11 +169,12 @@ async def test_a_job_that_fails_says_why(bus: FakeBus, manager: SystemdManager) 
     bus.results["podvisor-test-no-such.service"] = "failed"
     bus.properties[unit_path("podvisor-test-no-such.service")] = {
         "Result": Variant("s", "exit-code"),
+        "ExecMainCode": Variant("i", 1),
         "ExecMainStatus": Variant("i", 7),
     }
     failed = await manager.start("podvisor-test-no-such.service", timeout_seconds=30)
     assert failed is not None
-    assert (failed.result, failed.detail) == ("failed", "exit-code, exit status 7")
+    assert (failed.result, failed.detail) == ("failed", "exit status 7")
 
 
 async def test_a_job_that_does_not_end_is_left_to_systemd(

@@ -1,0 +1,90 @@
+"""A crash is explained wherever it is told: how it ended, and its last words without secrets."""
+
+import anyio
+import pytest
+from msgspec.structs import replace
+
+from supervisor.model.events import EventKind
+from supervisor.model.git_url import GitUrl
+from supervisor.model.incident import Incident, IncidentCode
+from supervisor.model.setting_types import SecretRef
+
+pytestmark = pytest.mark.anyio
+WEB = "web.service"
+HOW = "exit status 127, command not found"
+TOKEN = SecretRef("file:/token")
+
+
+@pytest.fixture
+def crashing(world):
+    """Says how it ended and why, and a secret with it."""
+    world.systemd.ended[WEB] = HOW
+    world.systemd.said[WEB] = "starting with hunter2\nsh: nginxx: not found"
+    world.podman.has_secret("word", b"hunter2")
+    source = replace(
+        world.settings.sources["home"],
+        git=GitUrl("https://git.example/me/home"),
+        status="gitea",
+        status_token=TOKEN,
+        status_context="podvisor/pi",
+    )
+    world.settings = replace(world.settings, sources={"home": source})
+    world.secrets.known[TOKEN] = b"x"
+    world.reader.put("home", {"web/web.container": "secret=word"})
+    return world
+
+
+LOG = ("starting with …", "sh: nginxx: not found")
+
+
+async def test_of_a_unit_that_is_down(crashing):
+    world = crashing
+    async with world.running() as daemon:
+        world.machine.broken.add(WEB)
+        world.systemd.dies(WEB)
+        await anyio.sleep(20)
+        (app,) = daemon.service.status().apps
+        (unit,) = app.units
+        assert (unit.ended, unit.log) == (HOW, LOG)
+        (incident,) = world.ledger.all(Incident).values()
+        assert incident.code is IncidentCode.UNIT_DOWN
+        assert incident.text.startswith(f"{WEB} is down ({HOW})")
+        assert incident.log == LOG
+        first = next(one for one in world.events(EventKind.STEP) if "should run" in one.reason)
+        assert first.reason.startswith(f"failed ({HOW}), and should run")
+        (waits,) = world.events(EventKind.WAITING)[:1]
+        assert f"failed ({HOW}) again" in waits.reason
+        await anyio.sleep(400)
+        _, _, told = world.git_host.told[-1]
+        assert told == f"web is failing: {WEB} is down ({HOW})"
+        everything = f"{daemon.service.status()}{world.events()}{world.ledger.all(Incident)}"
+        assert "hunter2" not in everything
+
+
+async def test_of_one_that_comes_back_its_event_has_the_last_words(crashing):
+    world = crashing
+    async with world.running() as daemon:
+        world.systemd.dies(WEB)
+        await anyio.sleep(5)
+        step = world.events(EventKind.STEP)[-1]
+        assert step.ok
+        assert step.detail == "\n".join(LOG)
+        (unit,) = daemon.service.status().apps[0].units
+        assert (unit.ended, unit.log) == ("", ()), "it runs"
+
+
+async def test_of_a_release_that_is_taken_back(crashing):
+    world = crashing
+    async with world.running() as daemon:
+        bad = "secret=word dies v=2"
+        await world.push(daemon, {"web/web.container": bad})
+        await anyio.sleep(20)
+        failed = world.ledger.rollouts("web")[-1]
+        assert failed.reason == f"{WEB} failed ({HOW}): " + "\n".join(LOG)
+        assert failed.log == LOG
+        incident = world.ledger.all(Incident)["app-reverted/web/"]
+        assert incident.text.endswith(f"{WEB} failed ({HOW})")
+        assert incident.log == LOG
+        _, _, told = world.git_host.told[-1]
+        assert HOW in told
+        assert "nginxx" not in told, "that may be anybody's"
