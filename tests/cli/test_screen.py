@@ -140,3 +140,11 @@ def test_json_holds_no_control_characters(capsys: pytest.CaptureFixture[str]) ->
     assert not any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 for c in out.replace("\n", ""))
     first, second = out.splitlines()
     assert (json.loads(first)["said"], json.loads(second)) == (texts, texts)
+
+
+def test_what_is_to_be_copied_stays_in_one_line(on_terminal: Callable[..., str]) -> None:
+    program = """
+from supervisor.cli.show.screen import say
+say("    ", ("sudo usermod -aG systemd-journal pi", "good"), whole=True)
+"""
+    assert "    sudo usermod -aG systemd-journal pi\r\n" in on_terminal(program, NO_COLOR="1")

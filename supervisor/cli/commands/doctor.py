@@ -1,6 +1,8 @@
 """`podvisor doctor`: what on this machine keeps podvisor or an app from working, and its mend."""
 
+import os
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -54,9 +56,10 @@ def command(  # noqa: PLR0917 - click names them
         raise click.UsageError("--fix asks and tells; --json does not go with it")
     from supervisor.cli.local.doctor_run import diagnose
 
-    found = diagnose(config)
+    environment = dict(os.environ)
+    found = diagnose(config, environment)
     if fix:
-        found = _fix(found, config, yes=yes)
+        found = _fix(found, lambda: diagnose(config, environment), yes=yes)
     costs = _measure(runs) if measure else None
     if as_json:
         import msgspec
@@ -72,10 +75,9 @@ def command(  # noqa: PLR0917 - click names them
     return codes.ERROR if any(one.severity == "error" for one in found.checks) else codes.OK
 
 
-def _fix(found: "Diagnosis", config: str, *, yes: bool) -> "Diagnosis":
+def _fix(found: "Diagnosis", look_again: Callable[[], "Diagnosis"], *, yes: bool) -> "Diagnosis":
     """Mend what can be mended, and look again."""
     from supervisor.cli.local.doctor_run import (
-        diagnose,
         mend_all,
         mendable,
         started_at,
@@ -94,7 +96,7 @@ def _fix(found: "Diagnosis", config: str, *, yes: bool) -> "Diagnosis":
         return found
     if "daemon-version" in mended:
         wait_for_another(before)
-    return diagnose(config)
+    return look_again()
 
 
 def _measure(runs: int) -> "HealthCosts":

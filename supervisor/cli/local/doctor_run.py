@@ -6,37 +6,47 @@ import shlex
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from supervisor import __version__
 from supervisor.adapters.host.doctor.host import Host
-from supervisor.adapters.host.doctor.table import CHECKS, FOR_ROOT, examine
+from supervisor.adapters.host.doctor.table import CHECKS, FOR_ROOT, PATIENCE_SECONDS, examine
 from supervisor.cli.daemon.client import NotRunning, Refused, ask
 from supervisor.cli.local.doctor_told import told
 from supervisor.cli.show.screen import say
 from supervisor.core.status import daemon_checks
 from supervisor.core.status.daemon_checks import Told
+from supervisor.core.status.examination import unknown
 from supervisor.model.doctor import Diagnosis, Examined, Severity
 
 ORDER = list(Severity)
 _START_SECONDS, _PAUSE_SECONDS = 20.0, 0.1
 
 
-def diagnose(config: str) -> Diagnosis:
-    """Look at this machine, and at podvisor on it; takes some of `os.environ`, and adds to it."""
-    host = Host(environment=dict(os.environ))
-    # Programs find the session by it, also where the shell (su, cron) does not say it.
+def diagnose(config: str, environment: Mapping[str, str]) -> Diagnosis:
+    """Look at this machine, and at podvisor on it; `environment` is that of the shell.
+
+    Sets XDG_RUNTIME_DIR for the programs that it starts, also where the shell (su, cron) does not.
+    """
+    host = Host(environment=environment)
     os.environ.setdefault("XDG_RUNTIME_DIR", str(host.runtime))
-    of_itself: list[Told] = []
-    asking = threading.Thread(target=lambda: of_itself.append(told(config)), daemon=True)
+    answers: list[Told] = []
+    asking = threading.Thread(target=lambda: answers.append(told(config)), daemon=True)
     asking.start()
     found = examine(host, CHECKS if host.user_id else FOR_ROOT)
-    asking.join()
-    mine = [one for check in daemon_checks.CHECKS for one in check.examine(of_itself[0])]
-    checks = sorted([*mine, *found], key=lambda one: ORDER.index(one.severity))
-    return Diagnosis(
-        version=__version__, running=of_itself[0].status is not None, checks=tuple(checks)
-    )
+    asking.join(PATIENCE_SECONDS)
+    of_itself = answers[0] if answers else None
+    checks = sorted([*_of_itself(of_itself), *found], key=lambda one: ORDER.index(one.severity))
+    running = of_itself is not None and of_itself.status is not None
+    return Diagnosis(version=__version__, running=running, checks=tuple(checks))
+
+
+def _of_itself(answers: Told | None) -> Iterator[Examined]:
+    for check in daemon_checks.CHECKS:
+        if answers is None:
+            yield check.said(unknown(f"no answer within {PATIENCE_SECONDS:.0f} s"))
+        else:
+            yield from check.examine(answers)
 
 
 def started_at() -> float:
@@ -63,7 +73,7 @@ def mendable(checks: Sequence[Examined]) -> list[tuple[str, ...]]:
 def mend(commands: Sequence[str]) -> bool:
     """Run commands one after the other, and say each; whether all went well."""
     for command in commands:
-        say(("  $ ", "dim"), command)
+        say(("  $ ", "dim"), command, whole=True)
         words = shlex.split(command)
         try:
             code = subprocess.run(words, check=False, stdin=subprocess.DEVNULL).returncode
@@ -83,7 +93,7 @@ def mend_all(found: Sequence[Examined], may: Callable[[], bool]) -> set[str]:
         first = next(one for one in found if one.commands == commands)
         say(("! ", "warn"), first.seen)
         for command in commands:
-            say("    ", (command, "good"))
+            say("    ", (command, "good"), whole=True)
         if may() and mend(commands):
             done.add(first.code)
     return done

@@ -49,7 +49,7 @@ def _one(one: Examined) -> None:
     if one.advice:
         say("  ", one.advice)
     for command in one.commands:
-        say("    ", (command, "good"))
+        say("    ", (command, "good"), whole=True)
 
 
 def _unknown(those: Sequence[Examined]) -> None:

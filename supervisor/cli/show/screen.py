@@ -83,16 +83,19 @@ def _written(text: str, stream: TextIO) -> str:
     return clean(text).encode(encoding, errors).decode(encoding)
 
 
-def say(*cells: Cell, stream: TextIO | None = None, hang: int | None = None) -> None:
+def say(
+    *cells: Cell, stream: TextIO | None = None, hang: int | None = None, whole: bool = False
+) -> None:
     """Write a line of cells, one after the other, at once.
 
-    On a terminal it is folded at its width; what is folded begins in column `hang`, which is two
-    columns further than the line, if it is not given.
+    On a terminal it is folded at its width, unless it is to stay `whole`, as what is to be copied;
+    what is folded begins in column `hang`, which is two columns further than the line, if it is not
+    given.
     """
     output = stream or sys.stdout
     line = [(_written(_text(cell), output), _style(cell)) for cell in cells]
     lines = [line]
-    if is_terminal(output):
+    if is_terminal(output) and not whole:
         from shutil import get_terminal_size
 
         width = get_terminal_size().columns

@@ -179,7 +179,7 @@ def _image_policies(told: Told) -> Answer:
     names = {
         one["image"]
         for one in told.images.get("images", ())
-        if not one.get("known") and "@sha256:" not in one["image"] and not one.get("pinned")
+        if not (one.get("known") or one.get("pinned") or _stays(one["image"]))
     }
     if not names:
         return ok("every image is followed, or stays where it is by its digest")
@@ -189,6 +189,11 @@ def _image_policies(told: Told) -> Answer:
         f"{count(len(names), 'image')} without a policy: {first}{more}",
         "ImagePolicy= or AutoUpdate= in the unit follows newer versions",
     )
+
+
+def _stays(image: str) -> bool:
+    """Whether an image never changes but by a person: by its digest, or as it was built here."""
+    return "@sha256:" in image or image.startswith("localhost/")
 
 
 def _page(told: Told) -> Answer | None:

@@ -216,7 +216,14 @@ SPOILT: list[tuple[Spoil, str, Severity, str, str]] = [
         "failed-units",
         WARNING,
         "their files are gone: old.service",
-        "systemctl --user reset-failed old.service",
+        "systemctl --user reset-failed -- old.service",
+    ),
+    (
+        answers(FAILED, failed(r"dev-my\x2ddisk.mount", "not-found")),
+        "failed-units",
+        WARNING,
+        r"dev-my\x2ddisk.mount",
+        r"reset-failed -- 'dev-my\x2ddisk.mount'",
     ),
     (
         answers(FAILED, failed("backup.service", "loaded")),

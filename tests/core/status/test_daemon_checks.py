@@ -191,7 +191,11 @@ def test_every_check_has_been_spoilt() -> None:
 
 
 def test_an_image_that_stays_by_its_digest_or_a_persons_order_needs_no_policy() -> None:
-    images = [{"image": "a@sha256:1"}, {"image": "b:1", "pinned": {"reference": "b:1"}}]
+    images = [
+        {"image": "a@sha256:1"},
+        {"image": "localhost/web:1"},
+        {"image": "b:1", "pinned": {"reference": "b:1"}},
+    ]
     found = examined(told(images={"images": images}))
     assert all(one.severity is Severity.OK for one in found)
 

@@ -1,6 +1,7 @@
 """Checks of who else changes containers here, and of what health checks ask of the machine."""
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,7 +56,7 @@ def _containers(host: Host) -> Iterator[Answer]:
             yield warning(
                 f"the container {name} ({image}) replaces containers behind systemd's back",
                 "remove it, and let podvisor follow the images (ImagePolicy=)",
-                f"podman stop {name}",
+                f"podman stop {shlex.quote(name)}",
             )
 
 

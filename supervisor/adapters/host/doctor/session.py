@@ -1,6 +1,7 @@
 """Checks of the user's systemd: its version, its journal, and what failed or is masked there."""
 
 import re
+import shlex
 from collections.abc import Iterator
 
 from supervisor.adapters.host.doctor.host import Host, objects
@@ -88,14 +89,14 @@ def _failed_units(host: Host) -> Iterator[Answer]:
         yield warning(
             f"failed, and their files are gone: {', '.join(gone)}",
             "",
-            f"systemctl --user reset-failed {' '.join(gone)}",
+            f"systemctl --user reset-failed -- {shlex.join(gone)}",
             fixable=True,
         )
     for unit in others:
         yield warning(
             f"{unit} failed; podvisor did not deploy it",
             "",
-            f"journalctl --user --unit={unit} --lines=20",
+            f"journalctl --user --unit={shlex.quote(unit)} --lines=20",
         )
     if not gone and not others:
         yield ok("no unit besides those of apps has failed")
@@ -113,7 +114,10 @@ def _masked_units(host: Host) -> Iterator[Answer]:
     hit = [one for one in masked if one in wanted]
     for unit in hit:
         yield error(
-            f"{unit} is masked", "", f"systemctl --user unmask {unit}", fixable=unit in _NEEDED
+            f"{unit} is masked",
+            "",
+            f"systemctl --user unmask {shlex.quote(unit)}",
+            fixable=unit in _NEEDED,
         )
     if not hit:
         yield ok("nothing that is needed is masked")

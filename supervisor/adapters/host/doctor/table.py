@@ -34,11 +34,11 @@ FOR_ROOT = tuple(
 )
 """What makes sense for root, who is sent away."""
 _AT_ONCE = 12
-_PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 10.0
 
 
 def examine(
-    host: Host, checks: Sequence[Check[Host]] = CHECKS, *, patience: float = _PATIENCE_SECONDS
+    host: Host, checks: Sequence[Check[Host]] = CHECKS, *, patience: float = PATIENCE_SECONDS
 ) -> list[Examined]:
     """Look at everything, together; what does not end in time is said to be unknown.
 
