@@ -52,7 +52,7 @@ _ANSWERS: Mapping[str, Callable[[ControlService, Any], Awaitable[msgspec.Struct]
     "/v1/secrets": lambda it, _: it.secrets(),
     "/v1/secrets/rotate": lambda it, wish: it.rotate(wish.name),
     "/v1/certificates": lambda it, _: it.certificates(),
-    "/v1/counters": lambda it, _: it.count(),
+    "/v1/metrics": lambda it, _: it.metrics(),
     "/v1/notify": lambda it, _: it.notifications.list(),
     "/v1/notify/test": lambda it, wish: it.notifications.test(wish.name),
     "/v1/plan": lambda it, wish: it.plan(wish.apps, prune_all=wish.prune_all),

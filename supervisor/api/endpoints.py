@@ -11,7 +11,7 @@ import msgspec
 
 from supervisor.model.certificate_status import CertificateList, RenewRequest, RevokeRequest
 from supervisor.model.comparison import CompareQuery, Comparison
-from supervisor.model.counters import Counters
+from supervisor.model.counters import Metrics
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import (
@@ -131,9 +131,7 @@ ENDPOINTS = (
         "what each notifier told, and what waits",
         name="notifiers",
     ),
-    _question(
-        "/v1/counters", NoRequest, Counters, "what the daemon has done since it started, in numbers"
-    ),
+    _question("/v1/metrics", NoRequest, Metrics, "what metrics are made of; it costs little"),
     _question(
         "/v1/plan", PlanRequest, Plan, "what would be done now; nothing is done", method="POST"
     ),

@@ -1,6 +1,9 @@
-"""What the daemon has done since it started, in numbers: the body of `GET /v1/counters`."""
+"""What the daemon has done since it started, in numbers; and all that metrics are made of."""
 
 import msgspec
+
+from supervisor.model.certificate_status import CertificateStatus
+from supervisor.model.status import Status
 
 
 class PassCount(msgspec.Struct, kw_only=True, omit_defaults=True):
@@ -62,3 +65,13 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     pulls: dict[str, int] = {}
     """Pulls of images: `pulled`, `failed`."""
     process: ProcessUsage = ProcessUsage()
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`GET /v1/metrics`: all that metrics are made of, in one answer."""
+
+    status: Status
+    """As it was when the last passes ended: a scrape has nothing looked at anew."""
+    certificates: tuple[CertificateStatus, ...] = ()
+    """All of them."""
+    counters: Counters = Counters()

@@ -8,6 +8,7 @@ from aiohttp import web
 
 from supervisor import __version__
 from supervisor.api.openapi import document
+from supervisor.model.counters import Metrics
 from supervisor.model.events import EventQuery
 from supervisor.web import problems
 from supervisor.web.daemon_client import Absent, DaemonClient, Refused
@@ -50,18 +51,18 @@ class ApiViews:
         return response
 
     async def metrics(self, _: web.Request) -> web.Response:
-        from supervisor.api.metrics import (  # noqa: PLC0415  # seldom asked for
-            QUESTIONS,
-            Answers,
-            exposition,
-        )
+        from supervisor.api.metrics import exposition  # noqa: PLC0415  # seldom asked for
 
         try:
-            answers = Answers.read({path: await self._daemon.ask(path) for path in QUESTIONS})
+            body = await self._daemon.ask("/v1/metrics")
         except Absent:
-            answers = None
+            text = exposition(None)
+        except Refused as refused:  # of an older podvisor, before it is started anew
+            return problems.answer(refused.problem)
+        else:
+            text = exposition(msgspec.json.decode(body, type=Metrics))
         kind = "text/plain; version=0.0.4; charset=utf-8"
-        return web.Response(body=exposition(answers), headers={"Content-Type": kind})
+        return web.Response(body=text, headers={"Content-Type": kind})
 
     async def question(self, request: web.Request) -> web.Response:
         """Hand a question on to the daemon, and its answer back."""

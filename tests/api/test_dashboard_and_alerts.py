@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from supervisor.api.metrics import Answers, families
-from supervisor.model.certificate_status import CertificateList
-from supervisor.model.counters import Counters
-from supervisor.model.image_status import ImageList
-from supervisor.model.status import Status
+from supervisor.api.metrics import families
+from supervisor.model.certificate_status import CertificateState
+from supervisor.model.counters import Metrics
+from supervisor.model.incident import IncidentCode
+from supervisor.model.status import AppState, Status
 
 ROOT = Path(__file__).parents[2]
 DASHBOARD = json.loads((ROOT / "contrib/grafana/podvisor.json").read_text())
@@ -37,15 +37,9 @@ _SERIES = {
 
 def labels_of() -> dict[str, set[str]]:
     """Every series that there can be, with its labels."""
-    answers = Answers(
-        status=Status(running=True, version=""),
-        images=ImageList(running=True),
-        certificates=CertificateList(),
-        counters=Counters(),
-    )
     return {
         one.name + suffix: {"instance", "job", *getattr(one, "_labelnames", ())}
-        for one in families(answers)
+        for one in families(Metrics(status=Status(running=True, version="")))
         for suffix in _SERIES.get(one.type, ("",))
     }
 
@@ -80,11 +74,17 @@ def test_labels_that_are_asked_for_are_there(text: str) -> None:
         assert set(re.findall(r"(\w+)(?:=|!)", asked)) <= LABELS[name], name
 
 
+@pytest.mark.parametrize("text", [*expressions(DASHBOARD), RULES])
+def test_states_and_codes_that_are_asked_for_are_there(text: str) -> None:
+    states, codes = {*AppState, *CertificateState}, set(IncidentCode)
+    for label, values in re.findall(r'\b(state|code)!?=~?"([^"]*)"', text):
+        assert set(values.split("|")) <= (states if label == "state" else codes)
+
+
 def test_the_dashboard_shows_all_that_is_counted() -> None:
     shown = set(METRIC.findall(" ".join(expressions(DASHBOARD))))
     silent = {"build_info", "app_applied_timestamp_seconds", "app_on_trial", "unit_healthy"}
-    silent |= {"daemon_open_fds", "webhook_listener_open", "image_answered_timestamp_seconds"}
-    silent |= {"certificate_state"}
+    silent |= {"daemon_open_fds", "webhook_listener_open", "certificate_state"}
     assert LABELS.keys() - shown == {f"podvisor_{name}" for name in silent}
 
 

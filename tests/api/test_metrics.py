@@ -1,27 +1,32 @@
 import re
 from typing import Any
 
-import msgspec
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from supervisor.api.metrics import QUESTIONS, Answers, exposition, families
-from supervisor.model.certificate_status import CertificateList, CertificateState, CertificateStatus
-from supervisor.model.counters import Counters, PassCount, ProcessUsage, QueueLength
+from supervisor.api.metrics import exposition, families
+from supervisor.model.certificate_status import CertificateState, CertificateStatus
+from supervisor.model.counters import Counters, Metrics, PassCount, ProcessUsage, QueueLength
 from supervisor.model.health import Health
-from supervisor.model.image import ImageKnowledge, ImageQuestion, ImageVersion
-from supervisor.model.image_status import ImageList, ImageStatus
+from supervisor.model.image import HeldUpdate, ImageVersion
 from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.registry_webhook import RegistryWebhook
-from supervisor.model.status import AppState, AppStatus, SourceStatus, Status, UnitStatus
+from supervisor.model.status import (
+    AppState,
+    AppStatus,
+    SourceStatus,
+    Status,
+    UnitStatus,
+    UnknownImages,
+)
 from supervisor.model.webhook import ListenerStatus, SourceWebhook
 
-NGINX = ImageQuestion(image="docker.io/library/nginx:1.27")
-OLD, NEW = (ImageVersion(runs=f"docker.io/library/nginx@sha256:{digit * 64}") for digit in "ab")
+NEW = ImageVersion(runs=f"docker.io/library/nginx@sha256:{'b' * 64}")
 
 
-def told(answers: Answers | None) -> dict[tuple[str, ...], float]:
+def told(metrics: Metrics | None) -> dict[tuple[str, ...], float]:
     """What a scraper understands, each once: the name, and values in the order of their labels."""
-    families = text_string_to_metric_families(exposition(answers).decode())
+    families = text_string_to_metric_families(exposition(metrics).decode())
     samples = [one for family in families for one in family.samples]
     found = {
         (one.name, *(one.labels[label] for label in sorted(one.labels))): one.value
@@ -31,14 +36,8 @@ def told(answers: Answers | None) -> dict[tuple[str, ...], float]:
     return found
 
 
-def answers(**more: Any) -> Answers:
-    parts: dict[str, Any] = {
-        "status": Status(running=True, version="1.2.3"),
-        "images": ImageList(running=True),
-        "certificates": CertificateList(),
-        "counters": Counters(),
-    }
-    return Answers(**(parts | more))
+def metrics(**more: Any) -> Metrics:
+    return Metrics(**({"status": Status(running=True, version="1.2.3")} | more))
 
 
 def test_no_daemon() -> None:
@@ -57,7 +56,7 @@ def test_apps_units_and_sources() -> None:
             SourceStatus(name="far", location="https://example.org", error="out of reach"),
         ),
     )
-    said = told(answers(status=status))
+    said = told(metrics(status=status))
     assert said["podvisor_up",] == 1
     assert said["podvisor_build_info", "1.2.3"] == 1
     assert said["podvisor_daemon_start_time_seconds",] == 5
@@ -74,16 +73,23 @@ def test_apps_units_and_sources() -> None:
 
 
 def test_an_image_that_two_units_name_is_one() -> None:
-    known = ImageKnowledge(question=NGINX, newest=NEW, answered_at=9.0)
-    images = tuple(
-        ImageStatus(app="web", image=NGINX.image, paths=(path,), running=running, known=known)
-        for path, running in (("a.container", OLD), ("b.container", NEW))
+    updates = tuple(
+        HeldUpdate(app="web", question=key, image="nginx:1.27", version=NEW, why="a cooldown")
+        for key in ("one", "two")
     )
-    silent = ImageStatus(app="web", image="localhost/own:1")
-    said = told(answers(images=ImageList(running=True, images=(*images, silent))))
-    assert said["podvisor_image_update_available", "web", NGINX.image] == 1
-    assert said["podvisor_image_answered_timestamp_seconds", "web", NGINX.image] == 9
-    assert not [key for key in said if "localhost/own:1" in key]
+    app = AppStatus(name="web", source="", state=AppState.READY, updates=updates)
+    said = told(metrics(status=Status(running=True, version="1", apps=(app,))))
+    assert said["podvisor_image_update_available", "web", "nginx:1.27"] == 1
+
+
+def test_images_of_which_nothing_is_known_are_counted_by_their_registry() -> None:
+    unknown = tuple(
+        UnknownImages(registry=registry, images=images, problem="no answer")
+        for registry, images in (("ghcr.io", 2), ("quay.io", 1), ("ghcr.io", 3))
+    )
+    said = told(metrics(status=Status(running=True, version="1", unknown_images=unknown)))
+    assert said["podvisor_images_unknown", "ghcr.io"] == 5
+    assert said["podvisor_images_unknown", "quay.io"] == 1
 
 
 def test_when_certificates_expire() -> None:
@@ -99,7 +105,7 @@ def test_when_certificates_expire() -> None:
     missing = CertificateStatus(
         name="new", app="web", state=CertificateState.MISSING, domains=("a.example",), issuer="x"
     )
-    said = told(answers(certificates=CertificateList(certificates=(base, missing))))
+    said = told(metrics(certificates=(base, missing)))
     of = ("web", "web", "letsencrypt")
     assert said["podvisor_certificate_expiry_timestamp_seconds", *of] == 30
     assert said["podvisor_certificate_renewal_timestamp_seconds", *of] == 20
@@ -112,7 +118,7 @@ def test_when_certificates_expire() -> None:
 def test_words_from_outside_stay_in_their_place() -> None:
     odd = 'a"b\\c\nd{} 1'
     app = AppStatus(name=odd, source="", state=AppState.READY)
-    said = told(answers(status=Status(running=True, version="1", apps=(app,))))
+    said = told(metrics(status=Status(running=True, version="1", apps=(app,))))
     assert said["podvisor_app_state", odd, "ready"] == 1
 
 
@@ -129,7 +135,7 @@ def test_what_the_daemon_has_done() -> None:
     )
     source = SourceStatus(name="home", location="/apps")
     status = Status(running=True, version="1", sources=(source,))
-    said = told(answers(counters=counters, status=status))
+    said = told(metrics(counters=counters, status=status))
     assert said["podvisor_pass_duration_seconds_count", "app"] == 3
     assert said["podvisor_pass_duration_seconds_sum", "app"] == 4.5
     assert said["podvisor_pass_duration_seconds_count", "image"] == 0
@@ -154,7 +160,7 @@ def test_what_is_wrong_is_counted_by_its_code() -> None:
         Incident(code=IncidentCode.UNIT_DOWN, app="web", subject=unit, text="down")
         for unit in ("a.service", "b.service")
     )
-    said = told(answers(status=Status(running=True, version="1", incidents=wrong)))
+    said = told(metrics(status=Status(running=True, version="1", incidents=wrong)))
     found = {key[1]: value for key, value in said.items() if key[0] == "podvisor_incidents"}
     assert found == {code: 2 * (code == "unit-down") for code in IncidentCode}
 
@@ -165,7 +171,7 @@ def test_checks_and_trials() -> None:
         for health in Health
     )
     app = AppStatus(name="web", source="", state=AppState.CHANGING, gate="more", units=units)
-    said = told(answers(status=Status(running=True, version="1", apps=(app,))))
+    said = told(metrics(status=Status(running=True, version="1", apps=(app,))))
     assert said["podvisor_app_on_trial", "web"] == 1
     found = {key[2]: value for key, value in said.items() if key[0] == "podvisor_unit_healthy"}
     assert found == {"healthy.service": 1, "starting.service": 0, "unhealthy.service": 0}
@@ -178,7 +184,7 @@ def test_who_is_down_is_wanted_and_not_up() -> None:
         UnitStatus(name="bad.service", active="failed", sub="", wanted=True),
     )
     app = AppStatus(name="web", source="", state=AppState.FAILING, units=units)
-    said = told(answers(status=Status(running=True, version="1", apps=(app,))))
+    said = told(metrics(status=Status(running=True, version="1", apps=(app,))))
 
     def down(unit: UnitStatus) -> bool:
         wanted, up = (said[f"podvisor_unit_{word}", "web", unit.name] for word in ("wanted", "up"))
@@ -199,7 +205,7 @@ def test_webhooks() -> None:
         webhooks=ListenerStatus(address="127.0.0.1:1", open=True, refused={"signature": 2}),
         registry_webhooks=(RegistryWebhook(name="zot", sender="zot", ignored=4),),
     )
-    said = told(answers(status=status))
+    said = told(metrics(status=status))
     assert said["podvisor_webhook_listener_open",] == 1
     assert said["podvisor_webhook_refusals_total", "signature"] == 2
     assert said["podvisor_webhook_refusals_total", "path"] == 0
@@ -207,24 +213,36 @@ def test_webhooks() -> None:
     assert said["podvisor_source_webhooks_total", "refused", "home"] == 2
     assert ("podvisor_source_webhooks_total", "accepted", "folder") not in said
     assert said["podvisor_registry_webhooks_total", "ignored", "zot"] == 4
-    without = told(answers())
+    without = told(metrics())
     assert not [key for key in without if "webhook" in key[0]]
 
 
-def test_the_daemons_answers_are_read_as_they_are() -> None:
-    first = answers(counters=Counters(events={"started": 1}))
-    parts = (first.status, first.images, first.certificates, first.counters)
-    bodies = dict(zip(QUESTIONS, map(msgspec.json.encode, parts), strict=True))
-    assert Answers.read(bodies) == first
+def test_the_text_is_what_prometheus_client_writes() -> None:
+    odd = 'a"b\\c\nd{} 1é'
+    units = (UnitStatus(name=odd, active="active", sub="", health=Health.HEALTHY, failures=10**7),)
+    apps = tuple(
+        AppStatus(name=name, source="", state=AppState.READY, applied_at=1.7e9 + 0.25, units=units)
+        for name in (odd, "web")
+    )
+    counters = Counters(events={"applied": 3}, passes={"app": PassCount(ended=3, seconds=1e-9)})
+    full = metrics(status=Status(running=True, version=odd, apps=apps), counters=counters)
+
+    class Collector:
+        def collect(self) -> Any:
+            return families(full)
+
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(Collector())
+    assert exposition(full) == generate_latest(registry)
 
 
 def test_names_keep_the_conventions() -> None:
-    for one in families(answers()):
+    for one in families(metrics()):
         assert re.fullmatch(r"podvisor_[a-z]+(_[a-z]+)*", one.name)
         assert one.documentation.endswith(".")
         assert one.documentation[0].isupper() or one.documentation[0] == "1"
 
 
 def test_no_family_is_there_twice() -> None:
-    names = [one.name for one in families(answers())]
+    names = [one.name for one in families(metrics())]
     assert len(set(names)) == len(names)

@@ -8,9 +8,7 @@ import msgspec
 import pytest
 
 from supervisor.cli import codes
-from supervisor.model.certificate_status import CertificateList
-from supervisor.model.counters import Counters
-from supervisor.model.image_status import ImageList
+from supervisor.model.counters import Metrics
 from supervisor.model.status import AppState, AppStatus, Status
 
 Podvisor = Callable[..., Any]
@@ -19,14 +17,8 @@ Podvisor = Callable[..., Any]
 @pytest.fixture
 def telling(daemon: Any) -> Any:
     web = AppStatus(name="web", source="", state=AppState.READY)
-    answers = {
-        "status": Status(running=True, version="1", apps=(web,)),
-        "images": ImageList(running=True),
-        "certificates": CertificateList(),
-        "counters": Counters(),
-    }
-    for path, answer in answers.items():
-        daemon.answer(f"/v1/{path}", msgspec.to_builtins(answer))
+    metrics = Metrics(status=Status(running=True, version="1", apps=(web,)))
+    daemon.answer("/v1/metrics", msgspec.to_builtins(metrics))
     return daemon
 
 

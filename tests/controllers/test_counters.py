@@ -25,7 +25,7 @@ def world(world):
 
 
 async def counted(daemon):
-    return await daemon.service.count()
+    return (await daemon.service.metrics()).counters
 
 
 async def pushed(world, daemon, files):

@@ -14,7 +14,7 @@ from supervisor.api import control
 from supervisor.core.status.incidents import incidents
 from supervisor.model.certificate_status import CertificateList
 from supervisor.model.comparison import CompareQuery, Comparison
-from supervisor.model.counters import Counters
+from supervisor.model.counters import Metrics
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import ImageList, ImageStatus
@@ -66,8 +66,8 @@ class FakeService:
     async def secrets(self) -> SecretList:
         return SecretList(secrets=self.held_secrets)
 
-    async def count(self) -> Counters:
-        return Counters()
+    async def metrics(self) -> Metrics:
+        return Metrics(status=await self.look(""))
 
     def events(self, query: EventQuery) -> AsyncGenerator[Event]:
         self.check(query.app)

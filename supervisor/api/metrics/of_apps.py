@@ -1,15 +1,14 @@
 """Metrics of what is looked after: apps and units, sources, webhooks, images, certificates."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from prometheus_client.metrics_core import Metric
 
 from supervisor.api.metrics.families import counter, gauge
 from supervisor.controllers.keys import Kind
-from supervisor.model.certificate_status import CertificateList, CertificateState
+from supervisor.model.certificate_status import CertificateState, CertificateStatus
 from supervisor.model.counters import Counters
 from supervisor.model.health import Health
-from supervisor.model.image_status import ImageList, ImageStatus
 from supervisor.model.status import AppState, Status
 from supervisor.model.webhook import Refusal
 
@@ -96,38 +95,33 @@ def of_webhooks(status: Status) -> Iterator[Metric]:
     yield from (listening, refusals, pushes, images)
 
 
-def of_images(images: ImageList) -> Iterator[Metric]:
+def of_images(status: Status) -> Iterator[Metric]:
     """Yield those of images that are followed."""
     newer = gauge(
         "image_update_available",
-        "1 if a newer version of an image is known than the one that runs, whatever keeps it.",
-        "app",
-        "image",
-    )
-    answered = gauge(
-        "image_answered_timestamp_seconds",
-        "When an image's registry answered last.",
+        "1 for an image of which a newer version is known and not run, whatever keeps it.",
         "app",
         "image",
     )
     # Of units that name the same image, one line: a pair of labels may be there once.
-    for (app, image), some in _by_name(images).items():
-        newer.add_metric([app, image], any(one.newer for one in some))
-        heard = [one.known.answered_at for one in some if one.known and one.known.answered_at]
-        if heard:
-            answered.add_metric([app, image], min(heard))
-    yield from (newer, answered)
+    for name, image in sorted(
+        {(app.name, one.image) for app in status.apps for one in app.updates}
+    ):
+        newer.add_metric([name, image], 1)
+    unknown = gauge(
+        "images_unknown",
+        "Images of which it is not known whether there is a newer version, by registry.",
+        "registry",
+    )
+    silent: dict[str, int] = {}
+    for one in status.unknown_images:
+        silent[one.registry] = silent.get(one.registry, 0) + one.images
+    for registry, images in silent.items():
+        unknown.add_metric([registry], images)
+    yield from (newer, unknown)
 
 
-def _by_name(images: ImageList) -> dict[tuple[str, str], list[ImageStatus]]:
-    found: dict[tuple[str, str], list[ImageStatus]] = {}
-    for one in images.images:
-        if one.known:
-            found.setdefault((one.app, one.image), []).append(one)
-    return found
-
-
-def of_certificates(certificates: CertificateList) -> Iterator[Metric]:
+def of_certificates(certificates: Iterable[CertificateStatus]) -> Iterator[Metric]:
     """Yield those of certificates."""
     labels = ("certificate", "app", "issuer")
     states = gauge(
@@ -144,7 +138,7 @@ def of_certificates(certificates: CertificateList) -> Iterator[Metric]:
     renewal = gauge(
         "certificate_renewal_timestamp_seconds", "When a certificate is to be renewed.", *labels
     )
-    for one in certificates.certificates:
+    for one in certificates:
         of = [one.name, one.app, one.issuer]
         for state in CertificateState:
             states.add_metric([*of, state], one.state is state)

@@ -24,18 +24,21 @@ def command(output: Path | None) -> int:
 
     Without a daemon it says just that: podvisor_up is 0.
     """
-    from supervisor.api.metrics import QUESTIONS, Answers, exposition
+    import msgspec
+
+    from supervisor.api.metrics import exposition
     from supervisor.kit.files import told, write_whole
+    from supervisor.model.counters import Metrics
 
     try:
-        answers = Answers.read({path: ask(path) for path in QUESTIONS})
+        metrics = msgspec.json.decode(ask("/v1/metrics"), type=Metrics)
     except NotRunning:
-        answers = None
-    text = exposition(answers)
+        metrics = None
+    text = exposition(metrics)
     if output:
         with told(f"write {output}"):
             write_whole(output, text, mode=0o644)
     else:
         for line in text.decode().splitlines():
             click.echo(screen.clean(line))
-    return codes.OK if answers else codes.NOT_RUNNING
+    return codes.OK if metrics else codes.NOT_RUNNING

@@ -7,7 +7,7 @@ from supervisor.client.methods.async_asking import AsyncAsking
 from supervisor.client.typed import names
 from supervisor.model.certificate_status import CertificateList
 from supervisor.model.comparison import CompareQuery, Comparison
-from supervisor.model.counters import Counters
+from supervisor.model.counters import Metrics
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import ImageList, SignatureList
@@ -136,12 +136,12 @@ class AsyncQuestions(AsyncAsking):
         """
         return await self._whole("GET", "/v1/notify", None, NotifierList)
 
-    async def counters(self) -> Counters:
-        """Return what the daemon has done since it started, in numbers.
+    async def metrics(self) -> Metrics:
+        """Return what metrics are made of; it costs little.
 
-        GET /v1/counters
+        GET /v1/metrics
         """
-        return await self._whole("GET", "/v1/counters", None, Counters)
+        return await self._whole("GET", "/v1/metrics", None, Metrics)
 
     async def plan(self, *, apps: Sequence[str] = (), prune_all: bool = False) -> Plan:
         """Return what would be done now; nothing is done.

@@ -21,7 +21,7 @@ from supervisor.controllers.operator.volumes import VolumeOrders
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.model.certificate_status import CertificateList, RenewRequest, RevokeRequest
 from supervisor.model.comparison import CompareQuery, Comparison
-from supervisor.model.counters import Counters
+from supervisor.model.counters import Counters, Metrics
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventKind, EventQuery
 from supervisor.model.image_status import (
@@ -100,9 +100,11 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
         """How it stands, after a look at what may have changed unnoticed; see `StatusService`."""
         return await self.statuses.look(app)
 
-    async def count(self) -> Counters:
-        """What the daemon has done since it started, and what it takes."""
-        return self.counters()
+    async def metrics(self) -> Metrics:
+        """All that metrics are made of, as it is known: nothing is looked at, nothing loaded."""
+        certificates = (await self.certificate_service.list()).certificates
+        counters = self.counters()
+        return Metrics(status=self.status(), certificates=certificates, counters=counters)
 
     def page_may_order(self) -> bool:
         """Whether the settings let the page take orders."""
