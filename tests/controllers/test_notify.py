@@ -165,7 +165,7 @@ async def test_what_a_person_has_to_mend_is_said_and_seen_after_a_restart(told):
         await anyio.sleep(200)
         tries = told.messenger.tries
         assert daemon.service.status().problems[0].hint == "compare the URL"
-        (one,) = daemon.service.notifications.controller().list().notifiers
+        (one,) = (await daemon.service.notifiers()).notifiers
         assert (one.failure, len(one.waiting)) == ("error=401", 1)
         assert one.next_at > told.clock.now()
         assert tries <= 2
@@ -177,23 +177,23 @@ async def test_what_a_person_has_to_mend_is_said_and_seen_after_a_restart(told):
 async def test_a_test_says_what_came_of_it_and_has_the_rest_go_on(told):
     told.messenger.failures[URL] = Retry("no route to host")
     async with told.running() as daemon:
-        service = daemon.service.notifications
+        service = daemon.service
         await told.push(daemon, REFUSED)
         await anyio.sleep(200)
-        (one,) = (await service.test("")).results
+        (one,) = (await service.test_notifier("")).results
         assert one.failure == "no route to host"
         told.messenger.failures.clear()
-        (one,) = (await service.test("phone")).results
+        (one,) = (await service.test_notifier("phone")).results
         assert not one.failure
         await anyio.sleep(5)
         test, waited = told.messenger.titles
         assert "test" in test
         assert "photos" in waited
         with pytest.raises(Stalled, match="no notifier named fax") as caught:
-            await service.test("fax")
+            await service.test_notifier("fax")
         assert caught.value.hint == "there are: phone"
         told.secrets.known.clear()
-        (one,) = (await service.test("phone")).results
+        (one,) = (await service.test_notifier("phone")).results
         assert one.failure
 
 
@@ -203,9 +203,7 @@ async def test_no_url_ever_stands_in_the_ledger_or_the_status(told):
         await told.push(daemon, REFUSED)
         await anyio.sleep(100)
         assert b"hunter2" not in msgspec.json.encode(daemon.service.status())
-        assert b"hunter2" not in msgspec.json.encode(
-            daemon.service.notifications.controller().list()
-        )
+        assert b"hunter2" not in msgspec.json.encode(await daemon.service.notifiers())
     told.close()
     for file in told.path.parent.iterdir():
         assert b"hunter2" not in file.read_bytes()

@@ -314,6 +314,14 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
         await self.event_log.tell_of(work, tell)
         return reply
 
+    async def notifiers(self) -> NotifierList:
+        """How notifiers stand."""
+        return await self.notifications.list()
+
+    async def test_notifier(self, name: str) -> NotifyTest:
+        """Send a test message by one notifier, or by all. Raises Stalled if there is none."""
+        return await self.notifications.test(name)
+
     def events(self, query: EventQuery) -> AsyncGenerator[Event]:
         """Entries of the log; see `EventLog`."""
         return self.event_log.events(query)
