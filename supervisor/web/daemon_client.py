@@ -13,6 +13,9 @@ from supervisor.model.wire import Problem
 
 _PATIENCE_SECONDS = 10.0
 _LONGEST_LINE = 1 << 20
+_AT_ONCE = 20
+_FOLLOWERS = 256
+"""Who follows stays: that must not keep out who only asks."""
 
 
 class Absent(Exception):
@@ -31,19 +34,17 @@ class DaemonClient:
     """One for the process."""
 
     def __init__(self, socket: Path) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.UnixConnector(path=str(socket), limit=20, force_close=True),
-            read_bufsize=_LONGEST_LINE,
-        )
+        self._short, self._long = _session(socket, _AT_ONCE), _session(socket, _FOLLOWERS)
 
     async def close(self) -> None:
-        await self._session.close()
+        await self._short.close()
+        await self._long.close()
 
     async def ask(self, path: str, query: Mapping[str, str] | None = None) -> bytes:
         """Return the whole answer. Raises Absent or Refused."""
         timeout = aiohttp.ClientTimeout(total=_PATIENCE_SECONDS)
         try:
-            async with self._get(path, query, timeout) as response:
+            async with self._get(self._short, path, query, timeout) as response:
                 body = await response.read()
                 if response.status != 200:  # noqa: PLR2004
                     raise Refused(body)
@@ -61,7 +62,7 @@ class DaemonClient:
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Give an answer that is to be handed on as it comes. Raises Absent or Refused."""
         try:
-            async with self._get(path, query, aiohttp.ClientTimeout()) as response:
+            async with self._get(self._long, path, query, aiohttp.ClientTimeout()) as response:
                 if response.status != 200:  # noqa: PLR2004
                     raise Refused(await response.read())
                 yield response
@@ -74,7 +75,16 @@ class DaemonClient:
             async for line in response.content:
                 yield json.loads(line)
 
+    @staticmethod
     def _get(
-        self, path: str, query: Mapping[str, str] | None, timeout: aiohttp.ClientTimeout
+        session: aiohttp.ClientSession,
+        path: str,
+        query: Mapping[str, str] | None,
+        timeout: aiohttp.ClientTimeout,
     ) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
-        return self._session.get(f"http://podvisor{path}", params=query or {}, timeout=timeout)
+        return session.get(f"http://podvisor{path}", params=query or {}, timeout=timeout)
+
+
+def _session(socket: Path, limit: int) -> aiohttp.ClientSession:
+    connector = aiohttp.UnixConnector(path=str(socket), limit=limit, force_close=True)
+    return aiohttp.ClientSession(connector=connector, read_bufsize=_LONGEST_LINE)

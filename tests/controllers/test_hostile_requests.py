@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from supervisor.api.control import _Answers
+from supervisor.api.control import Door, _Answers
 from tests.controllers.conftest import World
 from tests.fakes.virtual_time import VIRTUAL_TIME
 
@@ -71,6 +71,7 @@ class Asked:
         self.method, self.path, self.query, self.body = method, path, query, body
         self.status = 0
         self.written = b""
+        self.peer_user = 0
 
     async def read(self, *, limit):
         if len(self.body) > limit:
@@ -100,7 +101,7 @@ async def answers(path, requests):
     world.reader.put("home", {"web/web.container": ""})
     try:
         async with world.running() as daemon:
-            answer = _Answers(daemon.service)
+            answer = _Answers(daemon.service, Door.COMMAND_LINE)
             for one in requests:
                 with anyio.fail_after(10_000):
                     await answer(one)

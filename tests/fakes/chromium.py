@@ -128,6 +128,13 @@ class Tab:
             raise BrowserError(f"{url}: {error}")
         await asyncio.wait_for(self._loaded.wait(), _PATIENCE_SECONDS)
 
+    @contextlib.asynccontextmanager
+    async def loading(self) -> AsyncGenerator[None]:
+        """Wait in the end for the `load` event of a page to which what is done meanwhile leads."""
+        self._loaded.clear()
+        yield
+        await asyncio.wait_for(self._loaded.wait(), _PATIENCE_SECONDS)
+
     async def js(self, expression: str) -> Any:
         """Return what an expression comes to, once that is fulfilled. Raises BrowserError."""
         answer = await self.send(

@@ -1,13 +1,14 @@
 """A page in front of a real control socket, behind which a service says what it is told to."""
 
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import anyio
 import msgspec
 import pytest
+from aiohttp import CookieJar
 from aiohttp.test_utils import TestClient, TestServer
 
 from supervisor.api import control
@@ -21,9 +22,14 @@ from supervisor.model.image_status import ImageList, ImageStatus
 from supervisor.model.rollout import Rollout
 from supervisor.model.secret import SecretList, SecretStatus
 from supervisor.model.status import AppStatus, History, Status
+from supervisor.web.access import Access
 from supervisor.web.application import application
 from supervisor.web.daemon_client import DaemonClient
 from supervisor.web.idle import Idle
+from supervisor.web.order_client import OrderClient
+from supervisor.web.token import Token
+
+TOKEN = "correct horse battery staple"
 
 
 class FakeService:
@@ -123,3 +129,37 @@ async def page(socket: Path) -> AsyncIterator[Any]:
     async with TestClient(TestServer(app)) as browser:
         yield browser
     await client.close()
+
+
+@pytest.fixture
+async def orders(service: Any, tmp_path: Path) -> AsyncIterator[Path]:
+    """The daemon's socket for orders."""
+    path = tmp_path / "page-orders" / "podvisor.sock"
+    async with anyio.create_task_group() as tasks:
+
+        async def serve(*, task_status: anyio.abc.TaskStatus[None]) -> None:
+            door = control.Door.PAGE_ORDERS
+            await control.serve(path, service, door=door, task_status=task_status)
+
+        await tasks.start(serve)
+        yield path
+        tasks.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def make(orders: Path, socket: Path, daemon: None) -> AsyncIterator[Callable[..., Any]]:
+    """Make a page of such access, as a browser reaches it."""
+    opened: list[Any] = []
+
+    async def make_one(*, actions: bool = True, **more: Any) -> Any:
+        access = Access(actions=actions, **{"token": Token(TOKEN.encode()), **more})
+        questions, client = DaemonClient(socket), OrderClient(orders)
+        app = application(questions, Idle(0), access=access, orders=client if actions else None)
+        browser = TestClient(TestServer(app), cookie_jar=CookieJar(unsafe=True))
+        await browser.start_server()
+        opened.extend([browser, questions, client])
+        return browser
+
+    yield make_one
+    for one in opened:
+        await one.close()

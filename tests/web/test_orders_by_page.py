@@ -3,135 +3,31 @@
 import io
 import json
 import re
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
-from aiohttp import CookieJar
-from aiohttp.test_utils import TestClient, TestServer
 
-from supervisor.api import control
-from supervisor.kit.ordered_by import ORDERED_BY
 from supervisor.model.errors import Stalled
-from supervisor.model.events import Event, EventKind
-from supervisor.model.image_status import ImageReply, UpdateRequest
-from supervisor.model.plan import Plan
 from supervisor.model.rollout import Outcome, Rollout
 from supervisor.model.status import (
-    AppState,
-    AppStatus,
     OrderRequest,
     ScaleRequest,
-    Status,
-    SyncReply,
     SyncRequest,
-    UnitStatus,
 )
-from supervisor.web.access import Access
-from supervisor.web.application import application
-from supervisor.web.daemon_client import DaemonClient
-from supervisor.web.idle import Idle
-from supervisor.web.order_client import OrderClient
 from supervisor.web.token import Token
-from tests.web.conftest import FakeService
+from tests.web.conftest import TOKEN
+from tests.web.order_service import OrderService
 
-TOKEN = "correct horse battery staple"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
 ONCE = re.compile(r'name="once" value="([^"]+)"')
 PROOF = re.compile(r'name="proof" value="([^"]+)"')
 
 
-class OrderService(FakeService):
-    """Takes orders, and remembers whose they were."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.taken: list[tuple[str, Any, str]] = []
-        self.goes_on = anyio.Event()
-        self.goes_on.set()
-        self.is_allowed = True
-        self.refusal: Stalled | None = None
-        unit = UnitStatus(name="web@1.service", active="active", sub="running", up=True)
-        self.apps = (AppStatus(name="web", source="home", state=AppState.READY, units=(unit,)),)
-
-    def page_may_order(self) -> bool:
-        return self.is_allowed
-
-    async def _take(self, what: str, wish: Any) -> SyncReply:
-        self.taken.append((what, wish, ORDERED_BY.get()))
-        await self.goes_on.wait()
-        if self.refusal:
-            raise self.refusal
-        return SyncReply(apps=self.apps)
-
-    async def sync(self, wish: SyncRequest, tell: Any) -> SyncReply:
-        await tell(Event(id=7, time=1.0, kind=EventKind.APPLIED, app="web", reason="by the push"))
-        return await self._take("sync", wish)
-
-    async def rollback(self, wish: OrderRequest, _: Any) -> SyncReply:
-        return await self._take("rollback", wish)
-
-    async def resume(self, wish: OrderRequest, _: Any) -> SyncReply:
-        return await self._take("resume", wish)
-
-    async def retry(self, wish: OrderRequest, _: Any) -> SyncReply:
-        return await self._take("retry", wish)
-
-    async def scale(self, wish: ScaleRequest, _: Any) -> SyncReply:
-        return await self._take("scale", wish)
-
-    async def update(self, wish: UpdateRequest, _: Any) -> ImageReply:
-        reply = await self._take("update", wish)
-        return ImageReply(apps=reply.apps)
-
-    async def suspend(self, wish: OrderRequest) -> Status:
-        reply = await self._take("suspend", wish)
-        return Status(running=True, version="1.2.3", apps=reply.apps)
-
-    async def plan(self, apps: Any, *, prune_all: bool = False) -> Plan:
-        await self._take("plan", (apps, prune_all))
-        return Plan()
-
-
 @pytest.fixture
 def service() -> OrderService:
     return OrderService()
-
-
-@pytest.fixture
-async def orders(service: Any, tmp_path: Path) -> AsyncIterator[Path]:
-    """The daemon's socket for orders."""
-    path = tmp_path / "page-orders" / "podvisor.sock"
-    async with anyio.create_task_group() as tasks:
-
-        async def serve(*, task_status: anyio.abc.TaskStatus[None]) -> None:
-            door = control.Door.PAGE_ORDERS
-            await control.serve(path, service, door=door, task_status=task_status)
-
-        await tasks.start(serve)
-        yield path
-        tasks.cancel_scope.cancel()
-
-
-@pytest.fixture
-async def make(orders: Path, socket: Path, daemon: None) -> AsyncIterator[Callable[..., Any]]:
-    """Make a page of such access, as a browser reaches it."""
-    opened: list[Any] = []
-
-    async def make_one(*, actions: bool = True, **more: Any) -> Any:
-        access = Access(actions=actions, **{"token": Token(TOKEN.encode()), **more})
-        questions, client = DaemonClient(socket), OrderClient(orders)
-        app = application(questions, Idle(0), access=access, orders=client if actions else None)
-        browser = TestClient(TestServer(app), cookie_jar=CookieJar(unsafe=True))
-        await browser.start_server()
-        opened.extend([browser, questions, client])
-        return browser
-
-    yield make_one
-    for one in opened:
-        await one.close()
 
 
 @pytest.fixture

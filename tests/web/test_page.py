@@ -1,5 +1,6 @@
 import json
 import time
+from contextlib import AsyncExitStack
 from typing import Any
 
 import anyio
@@ -228,6 +229,17 @@ async def test_it_is_light_and_brings_all_that_it_needs(page: Any, service: Fake
     assert sum(len(part.encode()) for part in parts) < 50_000
     assert "http://" not in "".join(parts)
     assert "https://" not in "".join(parts)
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_many_tabs_do_not_keep_others_out(page: Any, service: FakeService) -> None:
+    service.logged = [event(1)]
+    async with AsyncExitStack() as tabs:
+        for _ in range(90):
+            live = await tabs.enter_async_context(page.get("/live?after=0"))
+            assert await live.content.readuntil(b"\n\n")
+        with anyio.fail_after(20):
+            await text_of(page, "/")
 
 
 @pytest.mark.usefixtures("daemon")
