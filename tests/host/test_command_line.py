@@ -1,5 +1,10 @@
 """The command line on one user's machine: why, what changes, and what a shell offers."""
 
+import json
+
+import msgspec
+
+from contrib.lib import json_schema
 from tests.host.scenes import IMAGE, WANTED, deploy_folder, ready
 
 OFFER = """
@@ -59,6 +64,47 @@ def test_what_is_asked_at_the_command_line(user):
     told = user.podvisor("why", "web").stdout
     assert "how web is now nobody can say" in told
     assert "is refused" in told
+
+
+QUESTIONS = (
+    ("status",),
+    ("why", "web"),
+    ("plan", "web"),
+    ("diff", "web"),
+    ("check", "apps"),
+    ("history", "web"),
+    ("images",),
+    ("secret", "list"),
+    ("certs",),
+    ("doctor",),
+    ("events",),
+    ("logs", "web", "-n", "5"),
+    ("suspend", "web"),
+    ("resume", "web"),
+    ("sync",),
+    ("reload",),
+)
+
+
+def test_json_is_what_its_schema_says(user):
+    deploy_folder(user, {"web/web.container": web("Imgae=typo"), "fine/fine.container": web()})
+    for words in QUESTIONS:
+        name = next(one for one in (" ".join(words[:2]), words[0]) if one in json_schema.WRITES)
+        kinds, how = json_schema.WRITES[name]
+        written = user.podvisor(*words, "--json", check=False).stdout
+        for text in written.splitlines() if "line" in how and name != "status" else [written]:
+            said = json.loads(text)
+            assert any(fits(said, kind) for kind in kinds), (words, text)
+
+
+def fits(said, kind):
+    """Whether it is of the type, with nothing left out and nothing more."""
+    try:
+        read = msgspec.convert(said, kind)
+    except msgspec.ValidationError:
+        return False
+    known = json.loads(msgspec.json.encode(read))
+    return {key: known.get(key) for key in said} == said
 
 
 def test_the_man_page_and_what_completes_come_with_the_package(user):

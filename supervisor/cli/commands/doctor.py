@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     epilog=codes.epilog(
         c0="nothing keeps podvisor or an app from working; warnings may be said",
         c1="something does (error)",
+        examples=("podvisor doctor", "podvisor doctor --fix"),
     ),
 )
 @click.option("--fix", is_flag=True, help="Mend what can be mended safely as this user.")
