@@ -6,6 +6,7 @@
 | `GET /apps/NAME` | an app: its units, releases, images, certificates, secrets, events |
 | `GET /apps/NAME/diff` | what two of its releases differ in |
 | `GET /events` | the event log |
+| `GET /machine` | what podvisor and its apps take of the machine |
 | `GET /live` | server-sent events: that something happened, by the event's number; the version |
 | `GET /metrics` | for Prometheus |
 | `GET /v1/…` | the questions of the API, as the daemon answers them |
@@ -82,6 +83,7 @@ def application(
     app.router.add_get("/apps/{name:[^/]+}", pages.app)
     app.router.add_get("/apps/{name:[^/]+}/diff", pages.diff)
     app.router.add_get("/events", pages.events)
+    app.router.add_get("/machine", pages.machine)
     app.router.add_get("/live", api.live)
     app.router.add_get("/metrics", api.metrics)
     app.router.add_get("/openapi.json", api.openapi)

@@ -10,10 +10,11 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
+from supervisor.web import chart
 from supervisor.web.daemon_client import Absent, DaemonClient, Refused
 from supervisor.web.event_page import EventPage
 from supervisor.web.pages import Pages
-from supervisor.web.words import changed_files
+from supervisor.web.words import changed_files, memory_by_app
 
 _STATIC = {
     "style.css": "text/css",
@@ -58,7 +59,9 @@ class PageViews:
         images: dict[str, list[Any]] = {}
         for one in (await self._daemon.json("/v1/images")).get("images", ()):
             images.setdefault(one["app"], []).append(one)
-        return self.page("index.html", status_now=status, images=images, last=last)
+        machine = await self._daemon.json("/v1/machine")
+        apps = {one.name: one for one in memory_by_app(machine.get("units", ()))}
+        return self.page("index.html", status_now=status, images=images, uses=apps, last=last)
 
     @_told
     async def app(self, request: web.Request) -> web.Response:
@@ -69,9 +72,11 @@ class PageViews:
         certificates = await self._daemon.json("/v1/certificates")
         secrets = await self._daemon.json("/v1/secrets")
         events = await self._entries({**query, "limit": str(_EVENTS_OF_APP)})
+        machine = await self._daemon.json("/v1/machine", query)
         return self.page(
             "app.html",
             status_now=status,
+            uses={one["unit"]: one for one in machine.get("units", ())},
             one=status["apps"][0],
             history=await self._daemon.json("/v1/history", query),
             images=images.get("images", ()),
@@ -100,6 +105,23 @@ class PageViews:
         last = await self._last()
         found = await self._entries(asked.query())
         return self.page("events.html", asked=asked, shown=asked.shown(found), last=last)
+
+    @_told
+    async def machine(self, _: web.Request) -> web.Response:
+        last = await self._last()
+        machine = await self._daemon.json("/v1/machine")
+        found = chart.spans(machine.get("samples", ()))
+        apps = memory_by_app(machine.get("units", ()))
+        return self.page(
+            "machine.html",
+            machine=machine,
+            found=found,
+            mean=chart.whole(found),
+            apps=apps,
+            most=max((one.memory for one in apps), default=0) or 1,
+            checks_a_minute=sum(60 / one["interval"] for one in machine.get("checks", ())),
+            last=last,
+        )
 
     async def static(self, request: web.Request) -> web.Response:
         name = request.match_info["file"]

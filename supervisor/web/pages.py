@@ -10,13 +10,12 @@ from markupsafe import Markup
 from supervisor import __version__
 from supervisor.core.status.in_words import health_in_words, short, trouble_in_words
 from supervisor.core.status.overview import overview
-from supervisor.kit.texts import relative
+from supervisor.kit.texts import format_duration, relative, rough_size
 from supervisor.web import words
+from supervisor.web.chart import chart
 from supervisor.web.event_page import SPANS
 from supervisor.web.orders import templates_of
 from supervisor.web.visitor import VISITOR, once
-
-_CLOCK = "%Y-%m-%d %H:%M:%S"
 
 
 class Pages:
@@ -54,6 +53,10 @@ class Pages:
             overview=lambda status: overview(status, now),
             since=partial(_since, now),
             moment=_moment,
+            clock=_clock,
+            chart=chart,
+            size=rough_size,
+            duration=lambda seconds: format_duration(round(seconds)),
             health=lambda unit: health_in_words(unit, now),
             trouble=lambda unit: trouble_in_words(unit, now),
             update=lambda image: words.update(image, now),
@@ -72,13 +75,16 @@ def _printable(value: Any) -> Any:
 def _moment(moment: float) -> Markup:
     """Write a moment as this machine's clock has it."""
     there = time.localtime(moment)
-    exact, plain = (time.strftime(form, there) for form in ("%Y-%m-%dT%H:%M:%S%z", _CLOCK))
-    return Markup('<time datetime="{}">{}</time>').format(exact, plain)
+    exact = time.strftime("%Y-%m-%dT%H:%M:%S%z", there)
+    return Markup('<time datetime="{}">{}</time>').format(exact, _clock(moment))
+
+
+def _clock(moment: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
 
 
 def _since(now: float, moment: float) -> Markup | str:
     """Write how long ago it was, with the moment itself for who points at it."""
     if not moment:
         return ""
-    when = time.strftime(_CLOCK, time.localtime(moment))
-    return Markup('<time title="{}">{}</time>').format(when, relative(moment, now=now))
+    return Markup('<time title="{}">{}</time>').format(_clock(moment), relative(moment, now=now))

@@ -118,6 +118,32 @@ def releases_of(history: dict[str, Any]) -> list[Release]:
     ]
 
 
+class AppMemory(msgspec.Struct, frozen=True, kw_only=True):
+    """What an app takes."""
+
+    name: str
+    memory: int
+    """Bytes."""
+    units: Sequence[dict[str, Any]]
+
+    @property
+    def ports(self) -> list[str]:
+        """Ports of the host that its units publish."""
+        return sorted({port for unit in self.units for port in unit.get("ports", ())})
+
+
+def memory_by_app(units: Sequence[dict[str, Any]]) -> list[AppMemory]:
+    """Return what each app takes, the largest first."""
+    by_app: dict[str, list[dict[str, Any]]] = {}
+    for unit in units:
+        by_app.setdefault(unit["app"], []).append(unit)
+    apps = (
+        AppMemory(name=name, memory=sum(one.get("memory", 0) for one in some), units=some)
+        for name, some in by_app.items()
+    )
+    return sorted(apps, key=lambda app: (-app.memory, app.name))
+
+
 def changed_files(found: dict[str, Any]) -> list[ChangedFile]:
     """Return what changes in each file; takes long where much does, so: aside, in a thread."""
     return [

@@ -15,7 +15,9 @@ from supervisor.controllers.sources.poller import SourcePoller
 from supervisor.controllers.sources.source import SourceController
 from supervisor.controllers.sources.webhooks import WebhookController
 from supervisor.controllers.state.disk import DiskWatch
+from supervisor.controllers.state.tally import Tally
 from supervisor.kit import backoff
+from supervisor.kit.clock import Clock
 from supervisor.kit.sd_notify import Notifier
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.incident import IncidentCode
@@ -41,6 +43,8 @@ def reconcilers(
     disk: DiskWatch,
     resync: Resync,
     notifier: Notifier,
+    tally: Tally,
+    clock: Clock,
     queue: WorkQueue,
 ) -> Registry:
     """Name them."""
@@ -48,6 +52,7 @@ def reconcilers(
 
     async def watchdog(_: str) -> None:
         notifier.watchdog()
+        tally.sample(clock.now())
         if again := notifier.watchdog_seconds / 2:
             queue.add_by_rhythm(Kind.WATCHDOG, again, slack=again / 2)
 

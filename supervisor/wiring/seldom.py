@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from supervisor.controllers.images.checker import ImageChecker
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.sync import SyncService
+from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.controllers.state.tally import Tally
 from supervisor.wiring.ports import Ports
 
 if TYPE_CHECKING:
@@ -28,9 +30,22 @@ def image_orders(
     return made
 
 
-def close_look(ports: Ports, names: AppNames) -> "CloseLook":
+def close_look(ports: Ports, names: AppNames, *, board: StatusBoard, tally: Tally) -> "CloseLook":
     """Make, for one question, who looks closely at something."""
     from supervisor.controllers.operator.close_look import CloseLook  # noqa: PLC0415
     from supervisor.controllers.operator.comparison import Comparer  # noqa: PLC0415
+    from supervisor.controllers.operator.machine import MachineLook  # noqa: PLC0415
 
-    return CloseLook(comparer=Comparer(names=names, ledger=ports.ledger, reader=ports.reader))
+    return CloseLook(
+        comparer=Comparer(names=names, ledger=ports.ledger, reader=ports.reader),
+        machine=MachineLook(
+            names=names,
+            board=board,
+            systemd=ports.systemd,
+            podman=ports.podman,
+            host=ports.host,
+            ledger=ports.ledger,
+            tally=tally,
+            clock=ports.clock,
+        ),
+    )

@@ -650,6 +650,9 @@ class FakeSystemd:
             one: run for one, run in runs.items() if not troubled or run is not CheckRun.WAITING
         }
 
+    async def memory(self, units: Collection[str]) -> dict[str, int]:
+        return {one: 1 << 20 for one in units if one in self.machine.running}
+
     async def last_words(self, unit: str) -> Ending:
         lines = tuple(self.said.get(unit, "").splitlines())
         return Ending(how=self.ended.get(unit, ""), lines=lines)

@@ -19,6 +19,7 @@ from supervisor.model.counters import Metrics
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import ImageList, ImageStatus
+from supervisor.model.machine import Machine
 from supervisor.model.rollout import Rollout
 from supervisor.model.secret import SecretList, SecretStatus
 from supervisor.model.status import AppStatus, History, Status
@@ -41,6 +42,7 @@ class FakeService:
         self.logged: list[Event] = []
         self.rollouts: tuple[Rollout, ...] = ()
         self.compared = Comparison(app="", old="", new="", old_revision="", new_revision="")
+        self.used = Machine()
         self.held_secrets: tuple[SecretStatus, ...] = ()
         self.shown_images: tuple[ImageStatus, ...] = ()
         self.news = anyio.Event()
@@ -60,6 +62,9 @@ class FakeService:
     async def compare(self, query: CompareQuery) -> Comparison:
         self.check(query.app)
         return self.compared
+
+    async def machine(self, app: str) -> Machine:
+        return self.used
 
     async def images(self, app: str) -> ImageList:
         self.check(app)

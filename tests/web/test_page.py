@@ -7,19 +7,40 @@ import anyio
 import pytest
 
 from supervisor.model.comparison import Comparison, ImagePair
+from supervisor.model.counters import ProcessUsage
 from supervisor.model.diff import TextPair
 from supervisor.model.errors import Finding
 from supervisor.model.events import Event, EventKind
 from supervisor.model.image import ImageVersion
 from supervisor.model.image_status import ImageStatus
+from supervisor.model.machine import CheckUse, DiskUse, Machine, Sample, UnitUse
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.rollout import Outcome, Rollout
 from supervisor.model.secret import SecretState, SecretStatus
 from supervisor.model.status import AppState, AppStatus, SourceStatus, UnitStatus
-from supervisor.web import words
+from supervisor.web import chart, words
 from tests.web.conftest import FakeService
 
 HOSTILE = '<script>alert("x")</script>&\'"{{ 7*7 }}'
+
+
+RUNS = UnitStatus(name="web.service", active="active", sub="running", up=True, wanted=True)
+USED = Machine(
+    process=ProcessUsage(resident_bytes=39_000_000),
+    samples=(
+        Sample(at=1_000.0, cpu_seconds=1.0, waits=10),
+        Sample(at=1_300.0, cpu_seconds=1.01, waits=30),
+        Sample(at=1_600.0, cpu_seconds=1.03, waits=70),
+    ),
+    units=(
+        UnitUse(unit="web.service", app="web", memory=64_000_000, ports=("127.0.0.1:8080/tcp",)),
+    ),
+    checks=(
+        CheckUse(unit="web.service", app="web", interval=30.0),
+        CheckUse(unit="web.service", app="web", interval=120.0, is_probe=True),
+    ),
+    disks=(DiskUse(folder="/home/pi", free=120_000_000_000),),
+)
 
 
 def app(name: str, state: AppState = AppState.READY, **more: Any) -> AppStatus:
@@ -378,6 +399,29 @@ async def test_what_two_releases_differ_in(page: Any, service: FakeService) -> N
     assert 'href="/apps/web/diff?old=r2&amp;new=r1"' in text
     assert (await page.get("/apps/web/diff?old=r1")).status == 400
     assert (await page.get("/apps/none/diff?old=r1&new=r2")).status == 404
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_the_machine(page: Any, service: FakeService) -> None:
+    service.apps = (app("web", units=(RUNS,)),)
+    assert "Nothing runs" in await text_of(page, "/machine")
+    service.used = USED
+    text = await text_of(page, "/machine")
+    assert "39 MB of memory; over the last 10m 3.0 ms of CPU and 6.0 wake-ups a minute" in text
+    assert "at most 4.0" in text
+    assert text.count("<rect") == 4
+    assert "120 GB free in /home/pi" in text
+    assert "2.5 a minute" in text
+    for path in ("/", "/apps/web"):
+        text = await text_of(page, path)
+        assert "127.0.0.1:8080/tcp" in text
+        assert "64 MB" in text
+
+
+def test_a_clock_that_was_set_back_is_no_time() -> None:
+    samples = [{"at": at, "cpu_seconds": 1.0, "waits": 1} for at in (100.0, 50.0, 50.5, 110.0)]
+    assert [(one.begun, one.ended) for one in chart.spans(samples)] == [(50.5, 110.0)]
+    assert chart.whole([]) is None
 
 
 @pytest.mark.parametrize(

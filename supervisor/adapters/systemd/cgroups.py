@@ -8,7 +8,7 @@ the container, which is empty then, or gone. `cgroup.events` can be watched.
 
 import os
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import anyio
@@ -73,6 +73,14 @@ class Cgroups(msgspec.Struct):
             paused=frozenset(there[path] for path, events in said.items() if events.frozen),
             ending=frozenset(monitored).difference(alive),
         )
+
+    def memory(self, units: Collection[str]) -> dict[str, int]:
+        """Return how many bytes these units take, of which that is told."""
+        found = {}
+        for unit, folder in self._folders(units):
+            with suppress(OSError, ValueError):  # it has just ended, or nobody counts
+                found[unit] = int((folder / "memory.current").read_text())
+        return found
 
     @asynccontextmanager
     async def watch(self, tell: Callable[[str], None]) -> AsyncIterator[None]:

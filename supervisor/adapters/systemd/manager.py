@@ -120,6 +120,10 @@ class SystemdManager:
             raise Retry(f"cannot read the state of health checks: {error}") from error
         return dict(filter(None, (check_run(row[0], row[3]) for row in rows)))
 
+    async def memory(self, units: Collection[str]) -> dict[str, int]:
+        """Bytes that services take, of those that run and of which the kernel tells."""
+        return self._cgroups.memory([name for name in units if name.endswith(".service")])
+
     async def last_words(self, unit: str) -> Ending:
         """Return how the unit ended lately, and what it said last; empty if nobody knows."""
         since = self._clock.now() - _LATELY_SECONDS

@@ -11,6 +11,7 @@ from supervisor.model.counters import Metrics
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import ImageList, SignatureList
+from supervisor.model.machine import Machine
 from supervisor.model.notify import NotifierList
 from supervisor.model.plan import Plan, PlanRequest
 from supervisor.model.rehearsal import RehearsalReport, RehearsalRequest
@@ -142,6 +143,16 @@ class Questions(Asking):
         GET /v1/metrics
         """
         return self._whole("GET", "/v1/metrics", None, Metrics)
+
+    def machine(self, *, app: str | None = None) -> Machine:
+        """Return what podvisor and its apps take of the machine.
+
+        GET /v1/machine
+
+        - `app`: None is all of them.
+        """
+        wish = AppQuery(app=app)
+        return self._whole("GET", "/v1/machine", wish, Machine)
 
     def plan(self, *, apps: Sequence[str] = (), prune_all: bool = False) -> Plan:
         """Return what would be done now; nothing is done.

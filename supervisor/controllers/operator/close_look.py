@@ -3,9 +3,11 @@
 import msgspec
 
 from supervisor.controllers.operator.comparison import Comparer
+from supervisor.controllers.operator.machine import MachineLook
 
 
 class CloseLook(msgspec.Struct, frozen=True, kw_only=True):
     """For one question."""
 
     comparer: Comparer
+    machine: MachineLook

@@ -24,11 +24,12 @@ def counters(tally: Tally, queue: WorkQueue, failures: Mapping[str, int]) -> Cou
         releases=dict(tally.releases),
         repairs=dict(tally.repairs),
         pulls=dict(tally.pulls),
-        process=_process(),
+        process=own_process(),
     )
 
 
-def _process() -> ProcessUsage:
+def own_process() -> ProcessUsage:
+    """Return what this process has taken, and takes."""
     user, system, waits, preemptions = own_usage.rusage()
     child_user, child_system, *_ = own_usage.rusage(children=True)
     return ProcessUsage(

@@ -32,6 +32,7 @@ from supervisor.model.image_status import (
     SignatureList,
     UpdateRequest,
 )
+from supervisor.model.machine import Machine
 from supervisor.model.notify import NotifierList, NotifyTest
 from supervisor.model.plan import Plan
 from supervisor.model.rehearsal import RehearsalReport, RehearsalRequest
@@ -198,6 +199,10 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     async def compare(self, query: CompareQuery) -> Comparison:
         """What two releases of an app differ in. Raises Stalled for one that is not there."""
         return await self.close_look().comparer.compare(query)
+
+    async def machine(self, app: str) -> Machine:
+        """What podvisor and its apps take of the machine. Raises Stalled for an unknown app."""
+        return await self.close_look().machine.look(app)
 
     async def why(self, name: str) -> Why:
         """Why an app or a unit is as it is. Raises Stalled if there is none such."""

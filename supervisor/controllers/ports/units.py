@@ -104,6 +104,10 @@ class Systemd(Protocol):
         failed are not to be told from the others here: see `Podman.failed_checks`.
         """
 
+    async def memory(self, units: Collection[str]) -> dict[str, int]:
+        """Bytes that services take, of those that run and of which the kernel tells."""
+        ...
+
     async def last_words(self, unit: str) -> Ending:
         """Return how the unit ended lately, and what it said last; empty if nobody knows."""
         ...

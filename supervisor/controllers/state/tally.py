@@ -3,16 +3,21 @@
 `controllers.operator.counters` tells of it.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import msgspec
 
+from supervisor.kit import own_usage
 from supervisor.model.counters import PassCount
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.events import Event, EventKind
+from supervisor.model.machine import Sample
 from supervisor.model.plan import CutTrial, Quarantine, Step, WriteFile
+
+_SAMPLES = 288
+"""A day of them, where systemd wants a sign of life each ten minutes."""
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -23,6 +28,8 @@ class Tally(msgspec.Struct, frozen=True):
     repairs: Counter[str] = msgspec.field(default_factory=Counter)
     pulls: Counter[str] = msgspec.field(default_factory=Counter)
     passes: dict[str, PassCount] = {}
+    samples: deque[Sample] = msgspec.field(default_factory=lambda: deque(maxlen=_SAMPLES))
+    """What this process had taken, each time that it had to wake anyway."""
 
     def event(self, event: Event) -> None:
         """Count an entry of the event log."""
@@ -41,6 +48,16 @@ class Tally(msgspec.Struct, frozen=True):
             self.releases["cut"] += 1
         elif getattr(step, "repair", None):
             self.repairs["files" if isinstance(step, WriteFile) else "unit"] += 1
+
+    def sample(self, now: float) -> None:
+        """Keep what it has taken so far."""
+        self.samples.append(self.sample_now(now))
+
+    @staticmethod
+    def sample_now(now: float) -> Sample:
+        """Return what it has taken so far."""
+        user, system, waits, _ = own_usage.rusage()
+        return Sample(at=now, cpu_seconds=user + system, waits=waits)
 
     def pulled(self, *, ok: bool) -> None:
         """Count a pull that has ended."""

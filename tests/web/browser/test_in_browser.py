@@ -15,6 +15,7 @@ from supervisor.model.rollout import Outcome, Rollout
 from supervisor.model.status import AppState, AppStatus, SourceStatus, UnitStatus
 from tests.fakes.chromium import Tab
 from tests.web.conftest import FakeService
+from tests.web.test_page import USED
 
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\u202e{{ 7*7 }}"
 Url = Callable[[str], str]
@@ -70,6 +71,7 @@ def busy(service: FakeService) -> FakeService:
         ),
         Rollout(release="r1", revision="a" * 40, began_at=1.0, outcome=Outcome.GOOD, **place),
     )
+    service.used = USED
     service.compared = Comparison(
         app="web",
         old="r1",
