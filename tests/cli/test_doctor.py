@@ -203,6 +203,7 @@ def test_it_asks_the_daemon(
     daemon.answer("/v1/images", {"images": [{"image": "docker.io/library/nginx:1"}]})
     daemon.answer("/v1/secrets", {"detail": "busy"}, status=503)
     daemon.answer("/v1/certificates", [])
+    daemon.answer("/v1/notify", {})
     checks = {one["code"]: one for one in json.loads(podvisor("doctor", "--json").out)["checks"]}
     assert "podvisor 0.0.1 runs, and " in checks["daemon-version"]["seen"]
     assert "nginx:1" in checks["image-policies"]["seen"]
@@ -233,7 +234,7 @@ def old_daemon(daemon: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, hom
         return {"running": True, "version": version, "started_at": 2e12 if restarted else 1e12}
 
     daemon.answer("/v1/status", status)
-    for question in ("images", "secrets", "certificates"):
+    for question in ("images", "secrets", "certificates", "notify"):
         daemon.answer(f"/v1/{question}", {})
     return log
 

@@ -13,16 +13,17 @@ from typing import Any
 import supervisor
 from supervisor import __version__
 from supervisor.adapters.host.commands import answer
+from supervisor.adapters.secrets.references import read_private
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.absent import way_out
 from supervisor.cli.daemon.client import NotRunning, Refused, ask
 from supervisor.cli.local.page_units import SOCKET
-from supervisor.core.config.reader import Reading, read_settings
+from supervisor.core.config.reader import Reading, read_settings, secret_refs
 from supervisor.core.status.daemon_checks import Told
-from supervisor.model.errors import Failure, Finding
+from supervisor.model.errors import Failure, Finding, Stalled
 
 _PATIENCE_SECONDS = 3.0
-_QUESTIONS = ("status", "images", "secrets", "certificates")
+_QUESTIONS = ("status", "images", "secrets", "certificates", "notify")
 
 
 def told(config: str) -> Told:
@@ -44,6 +45,7 @@ def told(config: str) -> Told:
         config=places.shown(config),
         settings=reading.settings,
         findings=reading.findings,
+        unread=tuple(_unread(reading)),
         silence=silence,
         **{
             name: told if isinstance(told, dict) else None
@@ -80,6 +82,17 @@ def _from_ledger() -> Iterator[dict[str, Any] | str]:
             with suppress(Failure, OSError, ValueError, sqlite3.Error):
                 known = json.loads(read[question](path))
         yield known
+
+
+def _unread(reading: Reading) -> Iterator[Finding]:
+    """Look whether the secrets that the settings name in files can be read."""
+    references = secret_refs(reading.settings) if reading.settings else {}
+    for key, reference in references.items():
+        if reference.kind == "file":
+            try:
+                read_private(reference.place)
+            except Stalled as failure:
+                yield Finding.of(failure, about=".".join(key))
 
 
 def _settings(config: str) -> Reading:

@@ -38,12 +38,15 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     settings: Settings | None = None
     findings: tuple[Finding, ...] = ()
     """In the settings."""
+    unread: tuple[Finding, ...] = ()
+    """Secrets that the settings name, and that cannot be read."""
     silence: str = ""
     """Why no daemon answers, and what to do."""
     status: dict[str, Any] | None = None
     images: dict[str, Any] | None = None
     secrets: dict[str, Any] | None = None
     certificates: dict[str, Any] | None = None
+    notify: dict[str, Any] | None = None
 
 
 def _service(told: Told) -> Answer:
@@ -63,6 +66,27 @@ def _settings(told: Told) -> Iterator[Answer]:
         yield warning(f"{told.config} names no source, so nothing is deployed")
     elif not told.findings:
         yield ok(f"{told.config} is in order")
+
+
+def _setting_secrets(told: Told) -> Iterator[Answer]:
+    for one in told.unread:
+        yield error(one.message, one.hint)
+    if told.settings is not None and not told.unread:
+        yield ok("the secrets that the settings name in files can be read")
+
+
+def _notifiers(told: Told) -> Iterator[Answer]:
+    if told.settings is None or not told.settings.notify:
+        return
+    if told.notify is None:
+        yield unknown(_SILENT)
+        return
+    failing = [one for one in told.notify.get("notifiers", ()) if one.get("failure")]
+    for one in failing:
+        text = f"notifier {one['name']} cannot tell anybody: {one['failure']}"
+        yield error(text, one.get("hint", ""), f"podvisor notify test {one['name']}")
+    if not failing:
+        yield ok(f"{count(len(told.settings.notify), 'notifier')}, none fails")
 
 
 def _daemon(told: Told) -> Answer | None:
@@ -217,6 +241,13 @@ def _page(told: Told) -> Answer | None:
 CHECKS: tuple[Check[Told], ...] = (
     Check("service", Group.PODVISOR, "systemd keeps it running, and starts it at boot", _service),
     Check("settings", Group.PODVISOR, "where they are refused, they count for nothing", _settings),
+    Check(
+        "setting-secrets",
+        Group.PODVISOR,
+        "private sources are not read, webhooks are refused, nobody is told",
+        _setting_secrets,
+    ),
+    Check("notifiers", Group.PODVISOR, "nobody is told of what goes wrong", _notifiers),
     Check(
         "daemon",
         Group.PODVISOR,

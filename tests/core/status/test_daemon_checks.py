@@ -11,6 +11,7 @@ from supervisor.model.doctor import Examined, Severity
 from supervisor.model.errors import Finding
 
 SETTINGS = '[sources.home]\nfolder = "~/apps"\n[web]\nlisten = "127.0.0.1:9079"\n'
+SETTINGS += '[notify.phone]\nurl = "file:~/x"\n'
 STATUS = {
     "running": True,
     "version": "0.1.0",
@@ -31,6 +32,7 @@ SOUND = Told(
     images={"running": True, "images": [{"app": "web", "image": "nginx:1", "known": {"x": 1}}]},
     secrets={"secrets": [{"name": "db", "state": "current"}]},
     certificates={"certificates": [{"name": "web", "state": "valid"}]},
+    notify={"notifiers": [{"name": "phone"}]},
 )
 
 
@@ -69,6 +71,20 @@ ROWS: list[tuple[Told, str, Severity, str, str]] = [
         WARNING,
         "c.toml: odd",
         "mend it",
+    ),
+    (
+        told(unread=(Finding(message="notify.phone.url: cannot read x", hint="put it there"),)),
+        "setting-secrets",
+        ERROR,
+        "notify.phone.url: cannot read x",
+        "put it there",
+    ),
+    (
+        told(notify={"notifiers": [{"name": "phone", "failure": "401", "hint": "look"}]}),
+        "notifiers",
+        ERROR,
+        "notifier phone cannot tell anybody: 401",
+        "podvisor notify test phone",
     ),
     (told(settings=None), "settings", WARNING, "there are no settings", "podvisor init"),
     (
@@ -202,12 +218,19 @@ def test_an_image_that_stays_by_its_digest_or_a_persons_order_needs_no_policy() 
 
 def test_without_a_daemon_what_only_it_knows_is_unknown() -> None:
     found = examined(
-        told(status=None, images=None, secrets=None, certificates=None, silence="start it")
+        told(
+            status=None,
+            images=None,
+            secrets=None,
+            certificates=None,
+            notify=None,
+            silence="start it",
+        )
     )
     unknown = {one.code for one in found if one.severity is Severity.UNKNOWN}
     assert unknown == {
         *("supervisor", "apps", "sources", "secrets", "certificates", "registries"),
-        "image-policies",
+        *("image-policies", "notifiers"),
     }
     assert {one.code for one in found if one.severity is ERROR} == {"daemon"}
 
