@@ -125,6 +125,15 @@ class TestLines:
         assert said.code == codes.ERROR
         assert "No journal files were found." in said.err
 
+    def test_a_unit_is_named_with_or_without_its_app(
+        self, podvisor: Podvisor, journal: Callable[..., Path]
+    ) -> None:
+        journal(entry(1.0, "hello"))
+        said = podvisor("logs", "web.service")
+        assert said.code == codes.OK
+        assert podvisor("logs", "web/web").out == said.out
+        assert podvisor("logs", "away/web").code == codes.ERROR
+
     def test_a_name_that_is_none(self, podvisor: Podvisor, journal: Callable[..., Path]) -> None:
         journal()
         said = podvisor("logs", "wbe")

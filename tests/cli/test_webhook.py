@@ -89,6 +89,7 @@ def test_a_source_that_is_not_there_or_takes_none(
     said = podvisor("webhook", "show", "away")
     assert said.code == 1
     assert "there are: home" in said.err
+    assert "did you mean “home”?" in podvisor("webhook", "show", "hmoe").err
     settings("")
     assert podvisor("webhook", "show", "home").code == 1
 

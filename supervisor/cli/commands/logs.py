@@ -84,8 +84,11 @@ def _meant(name: str) -> _Meant:
     for app in apps:
         if app["name"] == name and app.get("units"):
             return _Meant(tuple(unit["name"] for unit in app["units"]), {"app": name})
-    units = [unit["name"] for app in apps for unit in app.get("units", ())]
-    for unit in (name, f"{name}.service"):
+    owner, _, word = name.rpartition("/")
+    units = [
+        unit["name"] for app in apps for unit in app.get("units", ()) if owner in ("", app["name"])
+    ]
+    for unit in (word, f"{word}.service"):
         if unit in units:
             return _Meant((unit,), {"unit": unit})
     from supervisor.kit.texts import meant

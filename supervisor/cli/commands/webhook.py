@@ -16,6 +16,7 @@ from supervisor.cli.show import screen
 from supervisor.cli.show.screen import say
 from supervisor.core.files.unitfile import Refused as Unreadable
 from supervisor.core.githost.host import Form
+from supervisor.kit.texts import meant
 from supervisor.model.setting_types import SecretRef
 from supervisor.model.settings import Settings
 
@@ -73,9 +74,10 @@ def _show(config: str, target: str, *, reveal: bool, as_json: bool) -> int:
 def _show_image(config: str, settings: Settings, image: str, *, reveal: bool, as_json: bool) -> int:
     from supervisor.cli.show.registry_forms import heard_of, missing_for, registry_of
 
-    known = ", ".join([*settings.sources, *settings.webhooks.registries]) or "none"
+    known = [*settings.sources, *settings.webhooks.registries]
     if not set(image) & {".", ":", "/"}:
-        hint = f"there are: {known}; or name an image: docker.io/me/web"
+        every = ", ".join(known) or "none"
+        hint = meant(image, known, f"there are: {every}; or name an image: docker.io/me/web")
         raise Refused(f"no source or registry named “{screen.clean(image)}”", hint=hint)
     try:
         host = registry_of(image)

@@ -15,6 +15,7 @@ from supervisor.core.githost.hosts.registry import HOSTS
 from supervisor.core.githost.payloads import sample
 from supervisor.core.registryhost.senders.registry import senders
 from supervisor.kit.clock import Clock
+from supervisor.kit.texts import meant
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model import registry_webhook
 from supervisor.model.errors import Stalled
@@ -58,8 +59,9 @@ class WebhookTester(msgspec.Struct, frozen=True, kw_only=True):
         if name in settings.sources:
             hint = f'webhook = "github" or another, below [sources.{name}]; then reload podvisor'
             return Stalled(f"source {name} takes no webhooks", hint=hint)
-        known = ", ".join([*settings.sources, *settings.webhooks.registries]) or "none"
-        return Stalled(f"no source or registry named {name}", hint=f"there are: {known}")
+        known = [*settings.sources, *settings.webhooks.registries]
+        hint = meant(name, known, f"there are: {', '.join(known) or 'none'}")
+        return Stalled(f"no source or registry named {name}", hint=hint)
 
     async def _test_source(self, name: str, source: SourceSettings) -> WebhookTest:
         host = HOSTS[source.webhook]
