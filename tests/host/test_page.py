@@ -1,5 +1,7 @@
 """The page, as systemd starts it, locks it in and ends it."""
 
+import json
+
 from tests.host.scenes import configure, deploy_folder, ready, service, status, wait_for_states
 
 SOCKET, SERVICE = "podvisor-web.socket", "podvisor-web.service"
@@ -38,6 +40,14 @@ def test_the_page_comes_and_goes_with_who_looks(user):
     user.write("apps/b/b.service", CRASHES)
     wait_for_states(user, a="ready", b="reverted")
     assert "1 thing is wrong" in get(user)[1]
+    failed, good = json.loads(user.podvisor("history", "b", "--json").stdout)["rollouts"]
+    code, page = get(user, f"/apps/b/diff?old={good['release']}&new={failed['release']}")
+    assert code == 200
+    assert "+ExecStart=/bin/false" in page
+    code, page = get(user, "/machine")
+    assert code == 200
+    assert "a.service" in page
+    assert " free in " in page
 
     # Nobody looks: it is gone, and well.
     user.wait_for(lambda: state(user, SERVICE) == "inactive", what="the end of the page")
