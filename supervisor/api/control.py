@@ -4,7 +4,7 @@ Beside it are two for the page: one that only takes questions, and one for order
 as long as the settings let it, and from whoever the page says it is.
 
 What can be asked stands in `api.endpoints`; `kit.http.server` speaks HTTP. Errors are problem
-details (RFC 9457) with status 400, 403, 404, 405 or 503, or the last line of an answer.
+details (RFC 9457) with status 400, 403, 404, 405, 413 or 503, or the last line of an answer.
 """
 
 import enum
@@ -25,7 +25,7 @@ from supervisor.api.paging import one_more, page
 from supervisor.controllers.operator.event_log import Tell
 from supervisor.controllers.operator.service import ControlService
 from supervisor.kit.http import server
-from supervisor.kit.http.server import Gone, Request
+from supervisor.kit.http.server import Gone, Request, TooLarge
 from supervisor.kit.ordered_by import ORDERED_BY
 from supervisor.model.errors import Failure, Stalled
 from supervisor.model.events import Event, EventQuery
@@ -39,6 +39,7 @@ _TITLES = {
     403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
+    413: "Content Too Large",
     503: "Service Unavailable",
 }
 _Wish = TypeVar("_Wish", bound=msgspec.Struct)
@@ -55,7 +56,7 @@ _ANSWERS: Mapping[str, Callable[[ControlService, Any], Awaitable[msgspec.Struct]
     "/v1/certificates": lambda it, _: it.certificates(),
     "/v1/metrics": lambda it, _: it.metrics(),
     "/v1/notify": lambda it, _: it.notifiers(),
-    "/v1/notify/test": lambda it, wish: it.test_notifier(wish.name),
+    "/v1/notify/test": lambda it, wish: it.test_notifier(wish.name or ""),
     "/v1/plan": lambda it, wish: it.plan(wish.apps, prune_all=wish.prune_all),
     "/v1/diff": lambda it, wish: it.diff(wish),
     "/v1/suspend": lambda it, wish: it.suspend(wish),
@@ -143,6 +144,8 @@ class _Answers(msgspec.Struct, frozen=True):
         """Answer it, with an error if need be: as the reply, or as its last line."""
         try:
             await self._answer(request)
+        except TooLarge as error:
+            await _refuse(request, 413, f"cannot read the request: {error}")
         except (ValueError, RecursionError) as error:
             await _refuse(request, 400, f"cannot read the request: {error}")
         except Stalled as failure:
@@ -154,9 +157,9 @@ class _Answers(msgspec.Struct, frozen=True):
         endpoints = _QUESTIONS if self.door is Door.QUESTIONS else _ENDPOINTS
         endpoint = endpoints.get((request.method, request.path))
         if endpoint is None:
-            known = any(path == request.path for _, path in endpoints)
+            allowed = [method for method, path in endpoints if path == request.path]
             detail = f"there is no {request.method} {request.path}"
-            await _refuse(request, 405 if known else 404, detail)
+            await _refuse(request, 405 if allowed else 404, detail, allow=", ".join(allowed))
             return
         if self.door is Door.PAGE_ORDERS and not self.service.page_may_order():
             await _refuse(request, 403, _OFF, hint=_OFF_HINT)
@@ -226,21 +229,28 @@ async def _wish(request: Request, kind: type[_Wish]) -> _Wish:
         return kind()
     if request.method == "GET":
         said = {key: value for key, value in request.query.items() if value}
-        return msgspec.convert(said, kind, strict=False)
+        wish = msgspec.convert(said, kind, strict=False)
+        if nulls := [name for name in said if getattr(wish, name) is None]:
+            raise ValueError(f"in a query, nothing is null: {', '.join(nulls)}")
+        return wish
     return msgspec.json.decode(await request.read(limit=_BODY_LIMIT) or b"{}", type=kind)
 
 
-async def _reply(request: Request, status: int, body: Any, *, kind: str = _JSON) -> None:
-    await request.reply(status, msgspec.json.encode(body), content_type=kind)
+async def _reply(
+    request: Request, status: int, body: Any, *, kind: str = _JSON, allow: str = ""
+) -> None:
+    await request.reply(status, msgspec.json.encode(body), content_type=kind, allow=allow)
 
 
 async def _write(request: Request, line: Any) -> None:
     await request.write(msgspec.json.encode(line) + b"\n")
 
 
-async def _refuse(request: Request, status: int, detail: str, *, hint: str = "") -> None:
+async def _refuse(
+    request: Request, status: int, detail: str, *, hint: str = "", allow: str = ""
+) -> None:
     problem = Problem(title=_TITLES[status], status=status, detail=detail, hint=hint)
     if request.is_answered:
         await _write(request, {"problem": problem})
     else:
-        await _reply(request, status, problem, kind=_PROBLEM)
+        await _reply(request, status, problem, kind=_PROBLEM, allow=allow)

@@ -131,9 +131,9 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Only those since this moment, in seconds since 1970."""
     until: Moment | None = None
     """Only those before this moment, in seconds since 1970."""
-    app: Name = ""
-    unit: Name = ""
-    code: Name = ""
+    app: Name | None = None
+    unit: Name | None = None
+    code: Name | None = None
     failed: bool = False
     """Only those of something that failed, or that are bad news otherwise."""
     limit: PageSize = 0
@@ -154,7 +154,7 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         """Whether an entry is one of those that are asked for, but for `after_id` and `limit`."""
         asked = (self.app, event.app), (self.unit, event.unit), (self.code, event.code)
         return (
-            all(wish in ("", has) for wish, has in asked)
+            all(not wish or wish == has for wish, has in asked)
             and event.time >= self.since
             and (self.until is None or event.time < self.until)
             and (self.before_id is None or event.id < self.before_id)

@@ -8,7 +8,7 @@ from supervisor.model.image import HeldUpdate, ImageKey, ImageKnowledge, ImageVe
 from supervisor.model.status import SyncReply
 from supervisor.model.wire import Name, Remark
 
-ImageWord = Annotated[str, msgspec.Meta(max_length=512, pattern=r"\A[!-~]*\Z")]
+ImageWord = Annotated[str, msgspec.Meta(max_length=512, pattern=r"^[!-~]*$(?!\n)")]
 """An image's name or the end of it, a tag, a digest, or the beginning of that."""
 
 

@@ -124,8 +124,8 @@ class NotifierList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 class NotifyTestRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /v1/notify/test`: which notifier is to send a test message."""
 
-    name: Name = ""
-    """Empty is all of them."""
+    name: Name | None = None
+    """None is all of them."""
 
 
 class NotifyResult(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -253,7 +253,7 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """`POST /v1/suspend`, `/resume`, `/rollback`, `/restore` and `/retry`: what a person orders."""
 
     apps: Names = ()
-    """Empty for all (suspend, resume); one (rollback, restore, retry)."""
+    """Empty for all."""
     seconds: Span = 0.0
     """Of a suspension; 0 is until resumed."""
     reason: Remark = ""
@@ -265,9 +265,8 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class AppOrder(OrderRequest, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`POST /v1/rollback`, `/v1/restore` and `/v1/retry`: an order for one app."""
 
-    def __post_init__(self) -> None:
-        if len(self.apps) != 1:
-            raise ValueError("it names one app")
+    apps: Annotated[tuple[Name, ...], msgspec.Meta(min_length=1, max_length=1)]
+    """The one that it is for."""
 
 
 class ScaleRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,12 +4,15 @@ from typing import Annotated
 
 import msgspec
 
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=255, pattern=r"\A[^\x00-\x1f\x7f]*\Z")]
+# In these patterns `(?!\n)` is for Python, whose `$` is also before a line break at the end.
+Name = Annotated[
+    str, msgspec.Meta(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f\x7f]*$(?!\n)")
+]
 """Of an app, a source, a secret or a unit."""
 
 Names = Annotated[tuple[Name, ...], msgspec.Meta(max_length=1_000)]
 
-Revision = Annotated[str, msgspec.Meta(max_length=64, pattern=r"\A[0-9A-Za-z-]*\Z")]
+Revision = Annotated[str, msgspec.Meta(max_length=64, pattern=r"^[0-9A-Za-z-]*$(?!\n)")]
 
 Remark = Annotated[str, msgspec.Meta(max_length=1_000)]
 """A person's own words."""

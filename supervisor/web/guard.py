@@ -38,6 +38,10 @@ def guarded(names: Collection[str], *, takes_forms: bool = False) -> Middleware:
     @web.middleware
     async def guard(request: web.Request, handler: _Handler) -> web.StreamResponse:
         if request.method not in methods:
+            # The router knows better which methods a place has that is there.
+            error = request.match_info.http_exception
+            if isinstance(error, web.HTTPMethodNotAllowed):
+                raise error
             raise web.HTTPMethodNotAllowed(request.method, methods)
         host = _without_port(request.headers.get("Host", "")).lower()
         if host not in known and (not host or host != _own_address(request)):

@@ -102,8 +102,8 @@ def test_what_is_asked_arrives(podvisor: Served) -> None:
 def test_one_name_is_no_list_of_them(podvisor: Served) -> None:
     with pytest.raises(TypeError, match=r"\['web'\]"):
         of_socket(podvisor).sync(apps="web")
-    with pytest.raises(ValueError, match="one app"):
-        of_socket(podvisor).rollback(apps=["web", "blog"])
+    with pytest.raises(ApiError, match="length <= 1"):
+        of_socket(podvisor).rollback(["web", "blog"]).result()
 
 
 def test_pages_of_events(podvisor: Served) -> None:

@@ -85,7 +85,7 @@ class Asked:
     def while_connected(self):
         return nullcontext()
 
-    async def reply(self, status, content, *, content_type):
+    async def reply(self, status, content, *, content_type, allow=""):
         assert not self.status
         self.status, self.written = status, content
 

@@ -62,7 +62,7 @@ def test(name: str, as_json: bool) -> int:
     It is sent at once, whatever the hour. A notifier that failed before goes on with what waits.
     """
     screen.progress(("Sending…", "dim"))
-    body = ask("/v1/notify/test", body={"name": name})
+    body = ask("/v1/notify/test", body={"name": name} if name else {})
     results = json.loads(body).get("results", [])
     if as_json:
         screen.write_json(body)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
-from supervisor.cli.local.field_docs import ClassDocs, class_docs
+from supervisor.kit.field_docs import ClassDocs, class_docs
 from supervisor.kit.texts import format_duration, format_size
 from supervisor.model import certificate_settings, notify_settings, settings, web_settings
 from supervisor.model.notify_settings import NotifySettings

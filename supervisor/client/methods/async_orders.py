@@ -48,7 +48,7 @@ class AsyncOrders(AsyncAsking):
 
         POST /v1/suspend
 
-        - `apps`: Empty for all (suspend, resume); one (rollback, restore, retry).
+        - `apps`: Empty for all.
         - `seconds`: Of a suspension; 0 is until resumed.
         - `revision`: Of a rollback, or the beginning of it; empty is the one before. Of a restore,
           that of the release or of its snapshot.
@@ -68,7 +68,7 @@ class AsyncOrders(AsyncAsking):
 
         POST /v1/resume
 
-        - `apps`: Empty for all (suspend, resume); one (rollback, restore, retry).
+        - `apps`: Empty for all.
         - `seconds`: Of a suspension; 0 is until resumed.
         - `revision`: Of a rollback, or the beginning of it; empty is the one before. Of a restore,
           that of the release or of its snapshot.
@@ -77,18 +77,13 @@ class AsyncOrders(AsyncAsking):
         return self._told("POST", "/v1/resume", wish, SyncReply)
 
     def rollback(
-        self,
-        *,
-        apps: Sequence[str] = (),
-        seconds: float = 0.0,
-        reason: str = "",
-        revision: str = "",
+        self, apps: Sequence[str], *, seconds: float = 0.0, reason: str = "", revision: str = ""
     ) -> AsyncProgress[SyncReply]:
         """Bring an app back to an older release, and hold it there.
 
         POST /v1/rollback
 
-        - `apps`: Empty for all (suspend, resume); one (rollback, restore, retry).
+        - `apps`: The one that it is for.
         - `seconds`: Of a suspension; 0 is until resumed.
         - `revision`: Of a rollback, or the beginning of it; empty is the one before. Of a restore,
           that of the release or of its snapshot.
@@ -97,18 +92,13 @@ class AsyncOrders(AsyncAsking):
         return self._told("POST", "/v1/rollback", wish, SyncReply)
 
     def restore(
-        self,
-        *,
-        apps: Sequence[str] = (),
-        seconds: float = 0.0,
-        reason: str = "",
-        revision: str = "",
+        self, apps: Sequence[str], *, seconds: float = 0.0, reason: str = "", revision: str = ""
     ) -> AsyncProgress[SyncReply]:
         """As a rollback, with what its volumes held then.
 
         POST /v1/restore
 
-        - `apps`: Empty for all (suspend, resume); one (rollback, restore, retry).
+        - `apps`: The one that it is for.
         - `seconds`: Of a suspension; 0 is until resumed.
         - `revision`: Of a rollback, or the beginning of it; empty is the one before. Of a restore,
           that of the release or of its snapshot.
@@ -117,18 +107,13 @@ class AsyncOrders(AsyncAsking):
         return self._told("POST", "/v1/restore", wish, SyncReply)
 
     def retry(
-        self,
-        *,
-        apps: Sequence[str] = (),
-        seconds: float = 0.0,
-        reason: str = "",
-        revision: str = "",
+        self, apps: Sequence[str], *, seconds: float = 0.0, reason: str = "", revision: str = ""
     ) -> AsyncProgress[SyncReply]:
         """Try once more what failed in an app.
 
         POST /v1/retry
 
-        - `apps`: Empty for all (suspend, resume); one (rollback, restore, retry).
+        - `apps`: The one that it is for.
         - `seconds`: Of a suspension; 0 is until resumed.
         - `revision`: Of a rollback, or the beginning of it; empty is the one before. Of a restore,
           that of the release or of its snapshot.
@@ -222,12 +207,12 @@ class AsyncOrders(AsyncAsking):
         """
         return self._told("POST", "/v1/certificates/import", None, CertificateList)
 
-    async def test_notifier(self, *, name: str = "") -> NotifyTest:
+    async def test_notifier(self, *, name: str | None = None) -> NotifyTest:
         """Send a test message by one notifier, or by all.
 
         POST /v1/notify/test
 
-        - `name`: Empty is all of them.
+        - `name`: None is all of them.
         """
         wish = NotifyTestRequest(name=name)
         return await self._whole("POST", "/v1/notify/test", wish, NotifyTest)

@@ -46,7 +46,7 @@ class Orders(Asking):
 
         POST /v1/suspend
 
-        - `apps`: Empty for all (suspend, resume); one (rollback, restore, retry).
+        - `apps`: Empty for all.
         - `seconds`: Of a suspension; 0 is until resumed.
         - `revision`: Of a rollback, or the beginning of it; empty is the one before. Of a restore,
           that of the release or of its snapshot.
@@ -66,7 +66,7 @@ class Orders(Asking):
 
         POST /v1/resume
 
-        - `apps`: Empty for all (suspend, resume); one (rollback, restore, retry).
+        - `apps`: Empty for all.
         - `seconds`: Of a suspension; 0 is until resumed.
         - `revision`: Of a rollback, or the beginning of it; empty is the one before. Of a restore,
           that of the release or of its snapshot.
@@ -75,18 +75,13 @@ class Orders(Asking):
         return self._told("POST", "/v1/resume", wish, SyncReply)
 
     def rollback(
-        self,
-        *,
-        apps: Sequence[str] = (),
-        seconds: float = 0.0,
-        reason: str = "",
-        revision: str = "",
+        self, apps: Sequence[str], *, seconds: float = 0.0, reason: str = "", revision: str = ""
     ) -> Progress[SyncReply]:
         """Bring an app back to an older release, and hold it there.
 
         POST /v1/rollback
 
-        - `apps`: Empty for all (suspend, resume); one (rollback, restore, retry).
+        - `apps`: The one that it is for.
         - `seconds`: Of a suspension; 0 is until resumed.
         - `revision`: Of a rollback, or the beginning of it; empty is the one before. Of a restore,
           that of the release or of its snapshot.
@@ -95,18 +90,13 @@ class Orders(Asking):
         return self._told("POST", "/v1/rollback", wish, SyncReply)
 
     def restore(
-        self,
-        *,
-        apps: Sequence[str] = (),
-        seconds: float = 0.0,
-        reason: str = "",
-        revision: str = "",
+        self, apps: Sequence[str], *, seconds: float = 0.0, reason: str = "", revision: str = ""
     ) -> Progress[SyncReply]:
         """As a rollback, with what its volumes held then.
 
         POST /v1/restore
 
-        - `apps`: Empty for all (suspend, resume); one (rollback, restore, retry).
+        - `apps`: The one that it is for.
         - `seconds`: Of a suspension; 0 is until resumed.
         - `revision`: Of a rollback, or the beginning of it; empty is the one before. Of a restore,
           that of the release or of its snapshot.
@@ -115,18 +105,13 @@ class Orders(Asking):
         return self._told("POST", "/v1/restore", wish, SyncReply)
 
     def retry(
-        self,
-        *,
-        apps: Sequence[str] = (),
-        seconds: float = 0.0,
-        reason: str = "",
-        revision: str = "",
+        self, apps: Sequence[str], *, seconds: float = 0.0, reason: str = "", revision: str = ""
     ) -> Progress[SyncReply]:
         """Try once more what failed in an app.
 
         POST /v1/retry
 
-        - `apps`: Empty for all (suspend, resume); one (rollback, restore, retry).
+        - `apps`: The one that it is for.
         - `seconds`: Of a suspension; 0 is until resumed.
         - `revision`: Of a rollback, or the beginning of it; empty is the one before. Of a restore,
           that of the release or of its snapshot.
@@ -218,12 +203,12 @@ class Orders(Asking):
         """
         return self._told("POST", "/v1/certificates/import", None, CertificateList)
 
-    def test_notifier(self, *, name: str = "") -> NotifyTest:
+    def test_notifier(self, *, name: str | None = None) -> NotifyTest:
         """Send a test message by one notifier, or by all.
 
         POST /v1/notify/test
 
-        - `name`: Empty is all of them.
+        - `name`: None is all of them.
         """
         wish = NotifyTestRequest(name=name)
         return self._whole("POST", "/v1/notify/test", wish, NotifyTest)

@@ -30,6 +30,10 @@ class Gone(Exception):
     """The client hung up, or was never well-behaved."""
 
 
+class TooLarge(ValueError):
+    """The body is larger than it may be."""
+
+
 class Request:
     """A request, and the way to answer it: `reply` once, or `begin` and then `write`."""
 
@@ -79,17 +83,17 @@ class Request:
         self.headers = headers
 
     async def read(self, *, limit: int) -> bytes:
-        """Read the body. Raises Gone, or ValueError if it is larger than `limit`."""
+        """Read the body. Raises Gone, or TooLarge."""
         # What it says of itself is not believed, but saves reading it.
         if int(self.headers.get("content-length", "0")) > limit:
-            raise ValueError(f"it is larger than {limit} bytes")
+            raise TooLarge(f"it is larger than {limit} bytes")
         if self._state.they_are_waiting_for_100_continue:
             await self._send(h11.InformationalResponse(status_code=100, headers=[]))
         body = bytearray()
         while isinstance(event := await self._next_event(), h11.Data):
             body += event.data
             if len(body) > limit:
-                raise ValueError(f"it is larger than {limit} bytes")
+                raise TooLarge(f"it is larger than {limit} bytes")
             self.held = len(body)
             self.on_held()
         return bytes(body)
@@ -111,9 +115,12 @@ class Request:
         """Whether the answer has begun."""
         return self._state.our_state is not h11.SEND_RESPONSE
 
-    async def reply(self, status: int, content: bytes, *, content_type: str) -> None:
-        """Answer with all of the body. Raises Gone."""
-        head = _head(status, ("Content-Length", str(len(content))), ("Content-Type", content_type))
+    async def reply(
+        self, status: int, content: bytes, *, content_type: str, allow: str = ""
+    ) -> None:
+        """Answer with all of the body; `allow` are the methods that would do. Raises Gone."""
+        headers = [("Content-Length", str(len(content))), ("Content-Type", content_type)]
+        head = _head(status, *headers, *([("Allow", allow)] if allow else ()))
         body = b"" if self.method == "HEAD" else content
         await self._send(head, h11.Data(data=body), h11.EndOfMessage())
 
