@@ -1,5 +1,6 @@
 """Each check of the machine by `podvisor doctor`: what spoils it, and what it says then."""
 
+import contextlib
 import json
 import os
 import tempfile
@@ -54,6 +55,23 @@ def test_on_a_sound_machine_all_is_in_order(host: SoundMachine) -> None:
 def test_programs_are_asked_once(host: SoundMachine) -> None:
     host.examine()
     assert sorted(host.asked) == sorted(set(host.asked))
+
+
+def test_programs_are_asked_together(host: SoundMachine) -> None:
+    together = threading.Barrier(4)
+    waited = []
+
+    def ask_with_others(*command: str) -> Said:
+        if command[0] in ("podman", "journalctl", "timedatectl", "crontab"):
+            with contextlib.suppress(threading.BrokenBarrierError):
+                together.wait(30)
+                waited.append(command[0])
+                together.abort()
+        return SoundMachine.ask(host, *command)
+
+    host.ask = ask_with_others  # type: ignore[method-assign]
+    host.examine()
+    assert waited, "four of them were under way at once"
 
 
 def test_codes_are_unique() -> None:
@@ -630,3 +648,8 @@ def test_programs_that_are_not_there_say_so() -> None:
     said = ask("podvisor-does-not-exist")
     assert (said.code, said.last_words) == (127, "podvisor-does-not-exist is not installed")
     assert ask("echo", "well") == Said(0, "well\n")
+
+
+def test_a_program_that_hangs_is_ended() -> None:
+    said = ask("sleep", "1000", patience=0.01)
+    assert (said.code, said.last_words) == (124, "no answer within 0 s")

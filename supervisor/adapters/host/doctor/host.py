@@ -43,12 +43,12 @@ class Mount(NamedTuple):
     kind: str
 
 
-def ask(*command: str) -> Said:
+def ask(*command: str, patience: float = _PATIENCE_SECONDS) -> Said:
     """Run a program to its end, or for a few seconds."""
     try:
-        done = run(*command, patience=_PATIENCE_SECONDS)
+        done = run(*command, patience=patience)
     except subprocess.TimeoutExpired:
-        return Said(_NO_ANSWER, "", f"no answer within {_PATIENCE_SECONDS:.0f} s")
+        return Said(_NO_ANSWER, "", f"no answer within {patience:.0f} s")
     except OSError as error:
         if not is_installed(command[0]):
             return Said(127, "", f"{command[0]} is not installed")
