@@ -64,29 +64,43 @@ def insert_event(connection: sqlite3.Connection, event: Event) -> Event:
 
 def read_events(connection: sqlite3.Connection, query: EventQuery = EVERYTHING) -> list[Event]:
     """Entries in ascending order."""
+    where, values = _conditions(query)
+    order = "ASC" if query.goes_forward else "DESC"
+    select = f"{_SELECT} WHERE {where} ORDER BY id {order} LIMIT ?"
+    rows = connection.execute(select, [*values, query.limit or -1]).fetchall()
+    if not query.goes_forward:
+        rows.reverse()
+    return [event for row in rows if (event := _event(row)) is not None]
+
+
+def first_of_newest(connection: sqlite3.Connection, query: EventQuery) -> int:
+    """Return the id of the oldest entry among the newest `limit` ones; 0 if there are not more."""
+    where, values = _conditions(query)
+    select = f"SELECT id FROM events WHERE {where} ORDER BY id DESC LIMIT 1 OFFSET ?"  # noqa: S608
+    row = connection.execute(select, [*values, query.limit - 1]).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def _conditions(query: EventQuery) -> tuple[str, list[int | float | str]]:
     wishes: list[tuple[str, int | float | str]] = []
+    # Of a page that is read forward the order of ids matters: without an index of times, none is
+    # sorted anew for each page.
+    time = "+time" if query.goes_forward and query.limit else "time"
     if query.after_id is not None:
         wishes.append(("id > ?", query.after_id))
     if query.before_id is not None:
         wishes.append(("id < ?", query.before_id))
     if query.since:
-        wishes.append(("time >= ?", query.since))
+        wishes.append((f"{time} >= ?", query.since))
     if query.until is not None:
-        wishes.append(("time < ?", query.until))
+        wishes.append((f"{time} < ?", query.until))
     if query.failed:
         wishes.append(("ok = ?", 0))
     for name, value in (("app", query.app), ("unit", query.unit), ("code", query.code)):
         if value:
             # Said twice so that SQLite may use the index, which leaves the empty ones out.
             wishes.append((f"{name} = ? AND {name} <> ''", value))
-    where = " AND ".join(wish for wish, _ in wishes) or "TRUE"
-    order = "ASC" if query.goes_forward else "DESC"
-    select = f"{_SELECT} WHERE {where} ORDER BY id {order} LIMIT ?"
-    values = [*(value for _, value in wishes), query.limit or -1]
-    rows = connection.execute(select, values).fetchall()
-    if not query.goes_forward:
-        rows.reverse()
-    return [event for row in rows if (event := _event(row)) is not None]
+    return " AND ".join(wish for wish, _ in wishes) or "TRUE", [value for _, value in wishes]
 
 
 def _event(row: tuple[Any, ...]) -> Event | None:

@@ -125,12 +125,18 @@ class SqliteLedger:
         return self._commit(*(rows.storable(event, now=now) for event in events))[-1]
 
     def events(self, query: EventQuery = EVERYTHING) -> list[Event]:
-        """Entries in ascending order; last those that are not written yet, without an id."""
+        """Entries in ascending order; on the last page all not written yet, without an id."""
         before = self._problem
         written = self._attempt(lambda: rows.read_events(self._open(), query)) or []
         self._tell_troubles(before)
-        pending = (one for one in self._pending if one.time >= query.since and query.fits(one))
-        return [*written, *pending][-query.limit :]
+        if query.goes_forward and len(written) == query.limit:
+            return written
+        found = [*written, *(one for one in self._pending if query.fits(one))]
+        return found if query.goes_forward else found[-query.limit :]
+
+    def first_of_newest(self, query: EventQuery) -> int:
+        """Id of the oldest entry among the newest `limit` that fit; 0 if there are not more."""
+        return self._attempt(lambda: rows.first_of_newest(self._open(), query)) or 0
 
     # Documents
 

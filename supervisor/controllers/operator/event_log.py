@@ -3,12 +3,15 @@
 Part of `controllers.operator.service`.
 """
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+import math
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import TypeVar
 
 import anyio
+import anyio.lowlevel
 import msgspec
 from anyio.streams.memory import MemoryObjectSendStream
+from msgspec.structs import replace
 
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.ports import Events
@@ -20,6 +23,8 @@ _T = TypeVar("_T")
 Tell = Callable[[Event | AppStatus], Awaitable[None]]
 """Hears every event, and of apps that are waited for, at what their trial is, or how far a pull."""
 Say = Callable[[Event | AppStatus], None]
+_PAGE = 100
+"""Entries that are read at once: some milliseconds, with what is made of them."""
 _BACKLOG = 1_000
 """Entries that a slow reader may be behind; then it is cut off, and reads on from its last id."""
 
@@ -44,8 +49,8 @@ class EventLog(msgspec.Struct, frozen=True, kw_only=True):
         stop = self.ledger.subscribe(_into(send)) if query.follow else None
         last = query.after_id or 0
         try:
-            for event in self.ledger.events(query):
-                last = event.id
+            async for event in self._logged(query):
+                last = event.id or last
                 yield event
             if not query.follow:
                 return
@@ -57,6 +62,27 @@ class EventLog(msgspec.Struct, frozen=True, kw_only=True):
                 stop()
             send.close()
             receive.close()
+
+    async def _logged(self, query: EventQuery) -> AsyncIterator[Event]:
+        """Entries that there are; of many a page at a time, between which others get their turn."""
+        if 0 < query.limit <= _PAGE:
+            for event in self.ledger.events(query)[: query.limit]:
+                yield event
+            return
+        after, left = query.after_id or 0, query.limit or math.inf
+        if query.limit and not query.goes_forward:
+            after = max(after, self.ledger.first_of_newest(query) - 1)
+        while left > 0:
+            limit = int(min(left, _PAGE))
+            page = replace(query, after_id=after, follow=False, limit=limit)
+            found = self.ledger.events(page)
+            for event in found:
+                yield event
+            # What is not written yet has no number, and comes last.
+            if len(found) < limit or not found[-1].id:
+                return
+            after, left = found[-1].id, left - len(found)
+            await anyio.lowlevel.checkpoint()
 
     async def tell_of(self, work: Callable[[Say], Awaitable[None]], tell: Tell) -> None:
         """Do something of which `tell` hears, with what it says itself; raises what it raises.

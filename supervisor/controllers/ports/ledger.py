@@ -25,6 +25,9 @@ class Events(Protocol):
     def events(self, query: EventQuery = ...) -> list[Event]:
         """Entries in ascending order, as there are now; all, if nothing is asked."""
 
+    def first_of_newest(self, query: EventQuery) -> int:
+        """Id of the oldest entry among the newest `limit` that fit; 0 if there are not more."""
+
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Hear every entry as it is written; returns the way to stop."""
 

@@ -173,6 +173,30 @@ def test_pages_of_a_long_event_log_are_read_fast(opened: Open) -> None:
         assert steps < 100, query
 
 
+def test_where_the_newest_entries_begin(opened: Open) -> None:
+    ledger = opened()
+    written = [ledger.append(step(moment, ok=moment != 3)) for moment in range(1, 6)]
+    for query, first in (
+        (EventQuery(limit=2), written[3].id),
+        (EventQuery(limit=5), written[0].id),
+        (EventQuery(limit=6), 0),
+        (EventQuery(limit=1, failed=True), written[2].id),
+        (EventQuery(limit=1, until=NOW + 2), written[0].id),
+    ):
+        assert ledger.first_of_newest(query) == first
+
+
+def test_what_is_not_written_yet_is_on_the_last_page(opened: Open) -> None:
+    ledger = opened()
+    written = [ledger.append(step(moment)) for moment in range(1, 4)]
+    with full_disk():
+        ledger.append(step(4))
+        pages = [ledger.events(EventQuery(after_id=id_, limit=2)) for id_ in (0, written[1].id)]
+    assert pages[0] == written[:2]
+    assert pages[1][0] == written[2]
+    assert [one.time for one in pages[1] if one.kind is EventKind.STEP][1:] == [NOW + 4]
+
+
 def test_tells_listeners_until_they_have_enough(opened: Open) -> None:
     ledger, heard = opened(), []
     stop = ledger.subscribe(heard.append)

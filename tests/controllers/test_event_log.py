@@ -1,0 +1,82 @@
+"""A long event log is read a page at a time: others have their turn, and nothing is left out."""
+
+import asyncio
+
+import pytest
+
+from supervisor.controllers.operator import event_log
+from supervisor.controllers.operator.event_log import EventLog
+from supervisor.model.events import Event, EventKind, EventQuery
+
+pytestmark = pytest.mark.anyio
+MANY = 950
+
+
+@pytest.fixture
+async def log(world, monkeypatch):
+    monkeypatch.setattr(event_log, "_PAGE", 10)
+    ledger = world.ports().ledger
+    with ledger.together():
+        for number in range(MANY):
+            ledger.append(
+                Event(
+                    kind=EventKind.STEP,
+                    time=1.0 + number,
+                    app="even" if number % 2 == 0 else "odd",
+                    ok=number % 7 != 0,
+                )
+            )
+    return EventLog(ledger=ledger, names=None)
+
+
+async def read(log, **wishes):
+    # Not `events`, which looks whether there is such an app.
+    return [one async for one in log._events(EventQuery(**wishes))]
+
+
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        {},
+        {"limit": 35},
+        {"limit": MANY + 5},
+        {"after_id": 100},
+        {"after_id": 100, "limit": 25},
+        {"before_id": 500, "limit": 25},
+        {"app": "odd"},
+        {"app": "odd", "limit": 45, "failed": True},
+        {"since": 200.0, "until": 400.0},
+        {"since": 200.0, "until": 400.0, "limit": 30},
+    ],
+)
+async def test_it_gives_what_one_page_would(log, wishes):
+    assert await read(log, **wishes) == log.ledger.events(EventQuery(**wishes))
+
+
+async def test_others_have_their_turn_meanwhile(log):
+    turns = 0
+
+    async def others():
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    assert len(await read(log)) == MANY
+    task.cancel()
+    assert turns >= MANY // 10
+
+
+async def test_what_comes_while_it_is_read_is_told_once(log):
+    read_so_far = []
+    entries = log._events(EventQuery(follow=True))
+    async for one in entries:
+        read_so_far.append(one.id)
+        if len(read_so_far) == MANY // 2:
+            last = log.ledger.append(Event(kind=EventKind.STEP, time=9_999.0))
+        if len(read_so_far) > MANY // 2 and one.id == last.id:
+            break
+    await entries.aclose()
+    assert read_so_far == sorted(set(read_so_far))
+    assert len(read_so_far) == MANY + 1
