@@ -63,7 +63,8 @@ def application(
     pages, api = PageViews(daemon, shown), ApiViews(daemon)
     guard = guarded(names, takes_forms=access.token is not None or orders is not None)
     app = web.Application(
-        middlewares=[idle.counted, problems.told, guard, access.known], client_max_size=LARGEST
+        middlewares=[idle.counted, problems.told(shown), guard, access.known],
+        client_max_size=LARGEST,
     )
     app.on_response_prepare.append(with_headers)
     if access.token is not None:

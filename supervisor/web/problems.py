@@ -1,11 +1,13 @@
-"""What the API answers that cannot be answered: problem details (RFC 9457)."""
+"""What is answered that cannot be: problem details (RFC 9457) to programs, a page to people."""
 
 from collections.abc import Awaitable, Callable
 
 import msgspec
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from supervisor.model.wire import Problem
+from supervisor.web.pages import Pages
 
 ABSENT = Problem(
     title="Service Unavailable",
@@ -14,6 +16,7 @@ ABSENT = Problem(
     hint="systemctl --user start podvisor",
 )
 _FIRST_ERROR = 400
+_OWN = {404: "There is nothing here by that name.", 413: "That is too large."}
 _KEPT = {"Allow", "Retry-After", "WWW-Authenticate"}
 
 
@@ -26,17 +29,31 @@ def answer(problem: Problem) -> web.Response:
     )
 
 
-@web.middleware
-async def told(
-    request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
-) -> web.StreamResponse:
-    """Middleware: tell those who ask the API of errors of HTTP in the same way."""
-    try:
-        return await handler(request)
-    except web.HTTPException as error:
-        if error.status < _FIRST_ERROR or not request.path.startswith("/v1/"):
-            raise
-        detail = error.text or error.reason
-        response = answer(Problem(title=error.reason, status=error.status, detail=detail))
-        response.headers.update({name: error.headers[name] for name in _KEPT & {*error.headers}})
-        return response
+def told(pages: Pages) -> Middleware:
+    """Make the middleware that tells of errors: programs as the daemon does, people in HTML."""
+
+    @web.middleware
+    async def tell(
+        request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            if error.status < _FIRST_ERROR:
+                raise
+            detail = error.text or error.reason
+            if detail == f"{error.status}: {error.reason}":  # aiohttp's own
+                detail = _OWN.get(error.status, error.reason)
+            problem = Problem(title=error.reason, status=error.status, detail=detail)
+            if request.path.startswith("/v1/"):
+                response = answer(problem)
+            elif "text/html" in request.headers.get("Accept", ""):
+                text = pages.render("refused.html", problem=problem)
+                response = web.Response(text=text, status=error.status, content_type="text/html")
+            else:
+                raise
+            kept = _KEPT & {*error.headers}
+            response.headers.update({name: error.headers[name] for name in kept})
+            return response
+
+    return tell

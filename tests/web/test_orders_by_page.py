@@ -298,6 +298,14 @@ class TestOtherSites:
         assert answer.status == 403
         assert service.taken == []
 
+    async def test_a_person_is_told_in_words(self, page: Any) -> None:
+        await log_in(page)
+        headers = {**origin(page), "Accept": "text/html,*/*"}
+        for path, status in (("/orders/sync", 403), ("/orders/none", 404), ("/none", 404)):
+            answer = await post(page, path, headers, proof="0")
+            assert (answer.status, answer.content_type) == (status, "text/html")
+            assert "<h1>" in await answer.text()
+
     async def test_another_port_is_another_site(self, page: Any, service: OrderService) -> None:
         await log_in(page)
         headers = {"Origin": f"http://127.0.0.1:{page.port + 1}"}
