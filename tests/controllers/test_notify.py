@@ -225,6 +225,31 @@ async def test_a_slow_one_keeps_nothing_waiting(told):
         assert told.messenger.titles[1:] == ["photos is well again"]
 
 
+async def test_a_message_that_is_under_way_at_a_stop_comes_once(told):
+    told.messenger.seconds = 3.0
+    async with told.running() as daemon:
+        await told.push(daemon, REFUSED)
+        await anyio.sleep(31)
+        assert (told.messenger.tries, len(told.messenger.sent)) == (1, 0)
+    assert len(told.messenger.sent) == 1
+    async with told.running():
+        await anyio.sleep(200)
+    assert told.messenger.tries == 1
+
+
+async def test_one_that_hangs_does_not_keep_the_daemon_from_ending(told):
+    told.messenger.seconds = 3_600
+    async with told.running() as daemon:
+        await told.push(daemon, REFUSED)
+        await anyio.sleep(31)
+        asked = told.clock.now()
+    assert told.clock.now() < asked + 6
+    told.messenger.seconds = 0.1
+    async with told.running():
+        await anyio.sleep(100)
+    assert len(told.messenger.sent) == 1
+
+
 async def test_other_settings_hold_at_once(told):
     async with told.running() as daemon:
         await told.push(daemon, REFUSED)

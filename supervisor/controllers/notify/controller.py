@@ -6,8 +6,10 @@ that is slow or down keeps nobody waiting.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 
+import anyio
 import msgspec
 
 from supervisor.controllers.keys import Kind
@@ -37,6 +39,8 @@ from supervisor.model.status import AppState
 _MOST_EVENTS = 1_000
 """Of those that were logged while nobody looked."""
 _TICK_SECONDS = 0.01
+_LAST_SECONDS = 5.0
+"""What a message has that is under way when the daemon is stopped."""
 
 
 class NotifyController(msgspec.Struct, kw_only=True):
@@ -87,11 +91,12 @@ class NotifyController(msgspec.Struct, kw_only=True):
         if batch:
             message = message_of(batch, host=_host(), left_out=outbox.left_out)
             try:
-                await self._send(settings, message)
+                await self._send(
+                    settings, message, then=partial(self._sent, name, batch, message.title)
+                )
             except Failure as failure:
                 self._failed(name, failure)
                 raise type(failure)(f"cannot send: {failure}", failure.hint) from failure
-            self._sent(name, batch, message.title)
         self._arm(name)
 
     async def test(self, name: str = "") -> NotifyTest:
@@ -105,12 +110,12 @@ class NotifyController(msgspec.Struct, kw_only=True):
         results = []
         for one in [name] if name else known:
             try:
-                await self._send(known[one], sample_message(one, host=_host()))
+                message = sample_message(one, host=_host())
+                await self._send(known[one], message, then=partial(self._works, one))
             except Failure as failure:
                 results.append(NotifyResult(name=one, failure=str(failure), hint=failure.hint))
                 continue
             results.append(NotifyResult(name=one))
-            self._works(one)
         return NotifyTest(results=tuple(results))
 
     def list(self) -> NotifierList:
@@ -206,9 +211,36 @@ class NotifyController(msgspec.Struct, kw_only=True):
 
     # Sending
 
-    async def _send(self, settings: NotifySettings, message: Message) -> None:
+    async def _send(
+        self, settings: NotifySettings, message: Message, *, then: Callable[[], None]
+    ) -> None:
+        """Send it, and do that `then`.
+
+        A message that is under way when the daemon is stopped has a moment to arrive and to be
+        written down: it would come twice else.
+        """
         url = await self.secrets.read(settings.url)
-        await self.messenger.send(url, message)
+        failures: list[Failure] = []
+        ended, scope = anyio.Event(), anyio.CancelScope(shield=True)
+
+        async def work() -> None:
+            with scope:
+                try:
+                    await self.messenger.send(url, message)
+                except Failure as failure:
+                    failures.append(failure)
+                else:
+                    then()
+            ended.set()
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(work)
+            try:
+                await ended.wait()
+            finally:
+                scope.deadline = anyio.current_time() + _LAST_SECONDS
+        if failures:
+            raise failures[0]
 
     def _sent(self, name: str, batch: Iterable[News], title: str) -> None:
         outbox = box.sent(self._outbox(name), batch, title=title, now=self.clock.now())
