@@ -6,6 +6,7 @@ import anyio
 import msgspec
 import pytest
 
+from supervisor.kit.ordered_by import ORDERED_BY
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind, EventQuery
 from supervisor.model.git_url import GitUrl
@@ -13,7 +14,7 @@ from supervisor.model.observed import Container
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.setting_types import Seconds
 from supervisor.model.settings import SourceSettings
-from supervisor.model.status import AppState, SyncRequest
+from supervisor.model.status import AppState, OrderRequest, SyncRequest
 from tests.words import waiting
 
 pytestmark = pytest.mark.anyio
@@ -576,6 +577,25 @@ async def test_a_sync_tells_what_it_does(world):
         assert [one.name for one in reply.apps] == ["blog"]
         steps = [event.step for event in told if event.kind is EventKind.STEP]
         assert steps == ["write", "write", "reload", "start", "start"]
+
+
+async def test_what_is_ordered_says_by_whom_and_what_comes_of_it_does_not(world):
+    world.reader.put("home", BLOG)
+    async with world.running() as daemon:
+        before = ORDERED_BY.set("anna (page)")
+        try:
+            await daemon.service.suspend(OrderRequest(apps=("blog",)))
+            await daemon.service.resume(OrderRequest(apps=("blog",)), ignore)
+            world.reader.put("home", {**BLOG, "blog/web.container": "v=2"})
+            await daemon.service.sync(SyncRequest(apps=("blog",)), ignore)
+        finally:
+            ORDERED_BY.reset(before)
+        by = [(one.kind, one.subject) for one in world.events() if one.by == "anna (page)"]
+        assert by == [
+            (EventKind.SUSPENDED, ""),
+            (EventKind.RESUMED, ""),
+            (EventKind.ORDERED, "sync"),
+        ]
 
 
 async def test_a_sync_of_an_unknown_app_does_nothing_and_says_so(world):

@@ -46,11 +46,13 @@ def test_an_entry_with_fields_to_match(journal: socket.socket, writer: JournalWr
         unit="web.service",
         step="restart",
         reason="a=b\nPRIORITY=0",
+        by="anna (page)",
         detail="exit status 1\nnot found",
     )
     writer.write(event)
     assert fields(journal.recv(1 << 20)) == {
-        "MESSAGE": "failed: restart web/web.service: a=b\nPRIORITY=0\nexit status 1\nnot found",
+        "MESSAGE": "failed: restart web/web.service: a=b\nPRIORITY=0 (by anna (page))\n"
+        "exit status 1\nnot found",
         "PRIORITY": "4",
         "SYSLOG_IDENTIFIER": "podvisor",
         "PODVISOR_EVENT": "step",
@@ -59,6 +61,7 @@ def test_an_entry_with_fields_to_match(journal: socket.socket, writer: JournalWr
         "PODVISOR_APP": "web",
         "PODVISOR_UNIT": "web.service",
         "PODVISOR_STEP": "restart",
+        "PODVISOR_BY": "anna (page)",
     }
 
 
