@@ -20,7 +20,7 @@ import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
-from supervisor.api.endpoints import ENDPOINTS, Answer, Endpoint
+from supervisor.api.endpoints import BY, ENDPOINTS, Answer, Endpoint
 from supervisor.api.paging import one_more, page
 from supervisor.controllers.operator.event_log import Tell
 from supervisor.controllers.operator.service import ControlService
@@ -87,8 +87,6 @@ _QUESTIONS = {asked: one for asked, one in _ENDPOINTS.items() if one.method == "
 """Those that cost little and change nothing: a plan has every source read."""
 
 
-BY = "podvisor-by"
-"""The header in which the page says whose order it is; percent-encoded UTF-8."""
 _LONGEST_NAME = 200
 _OFF = "the page takes no orders"
 _OFF_HINT = "actions = true in [web] of the settings, and podvisor setup"

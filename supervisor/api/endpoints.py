@@ -42,6 +42,9 @@ from supervisor.model.webhook import WebhookTest, WebhookTestRequest
 from supervisor.model.why import Why, WhyQuery
 from supervisor.model.wire import NoRequest
 
+BY = "podvisor-by"
+"""The header in which the page says whose order it is; percent-encoded UTF-8."""
+
 
 class Answer(enum.StrEnum):
     """How an endpoint answers."""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 import aiohttp
 
-from supervisor.api.control import BY
+from supervisor.api.endpoints import BY
 from supervisor.web.daemon_client import Absent
 
 _LONGEST_LINE = 1 << 20

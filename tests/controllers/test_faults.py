@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.git_url import GitUrl
+from supervisor.model.incident import Incident
 from supervisor.model.settings import RepairSettings, RolloutSettings, Settings, SourceSettings
 from supervisor.model.status import AppState, SyncRequest
 from tests.fakes.certificate_house import TODAY
@@ -140,28 +141,71 @@ def stands(world, version):
     )
 
 
+def as_of(faults):
+    """Have these calls fail, as of now."""
+    began = anyio.current_time()
+    counts = {}
+
+    def whether(call, _args):
+        now = anyio.current_time() - began
+        counts[call] = counts.get(call, 0) + 1
+        for one in faults:
+            if (
+                one.call == call
+                and one.begins <= now < one.begins + one.lasts
+                and counts[call] % one.every == 0
+            ):
+                return WHY[one.why]
+        return None
+
+    return whether
+
+
+@quick
+@given(faults=faults, deaths=st.lists(st.integers(0, 23), max_size=6))
+def test_what_is_wrong_is_in_the_ledger_as_in_the_status_since_it_was_first_seen(
+    in_world, faults, deaths
+):
+    async def case(world):
+        set_up(world)
+        world.whether = as_of(faults)
+        since = {}
+
+        def tell(opened, over):
+            for one in over:
+                del since[one.key]
+            for one in opened:
+                assert one.key not in since
+                since[one.key] = one.opened_at
+
+        async with world.running() as daemon:
+            since.update((key, one.opened_at) for key, one in world.ledger.all(Incident).items())
+            daemon.incidents.subscribe(tell)
+            for moment in range(24):
+                if moment == 6:
+                    world.reader.put("home", apps(2))
+                    daemon.queue.add("source:home")
+                if moment in deaths and "web.service" in world.machine.running:
+                    world.systemd.dies("web.service")
+                await anyio.sleep(5)
+                await daemon.queue.wait_idle()
+                kept = {key: one.opened_at for key, one in world.ledger.all(Incident).items()}
+                told = {one.key: one.opened_at for one in daemon.service.status().incidents}
+                assert kept == told == since
+            world.whether = None
+            await anyio.sleep(2 * HOUR)
+            assert not world.ledger.all(Incident)
+
+    in_world(case)
+
+
 @quick
 @given(faults=faults)
 @example(faults=[Fault(call="reader.keep", why="stalled", begins=0.0, lasts=0.5, every=1)])
 def test_whatever_fails_for_some_time_the_house_converges(in_world, faults):
     async def case(world):
         set_up(world)
-        began = anyio.current_time()
-        counts = {}
-
-        def whether(call, _args):
-            now = anyio.current_time() - began
-            counts[call] = counts.get(call, 0) + 1
-            for one in faults:
-                if (
-                    one.call == call
-                    and one.begins <= now < one.begins + one.lasts
-                    and counts[call] % one.every == 0
-                ):
-                    return WHY[one.why]
-            return None
-
-        world.whether = whether
+        world.whether = as_of(faults)
         async with world.running() as daemon:
             await anyio.sleep(30)
             world.reader.put("home", apps(2))
