@@ -21,7 +21,7 @@ class NotifyKind(enum.StrEnum):
     DISK = "disk"
     """A disk is nearly full."""
     CRASH = "crash"
-    """podvisor was killed or crashed, and is there again."""
+    """podvisor was killed, or ended by an error or with the machine, and is there again."""
     RECOVERED = "recovered"
     """What was told of is over."""
     WAITING = "waiting"

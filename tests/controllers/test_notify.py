@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from supervisor.model.errors import Retry, Stalled
+from supervisor.model.events import EventKind
 from supervisor.model.incident import Incident
 from supervisor.model.notify import Outbox
 from supervisor.model.notify_settings import NotifyKind, NotifySettings
@@ -120,6 +121,24 @@ async def test_what_was_deployed_is_told_to_who_asks_for_it_also_after_a_kill(to
     async with told.running() as daemon:
         await anyio.sleep(100)
         assert told.messenger.titles == ["photos was deployed"]
+
+
+async def test_a_start_after_a_crash_is_told_once(told):
+    async with told.running():
+        pass
+    for _ in range(2):
+        async with told.running(first_pass=False) as daemon:
+            if not told.messenger.sent:
+                # As the daemon does before anything else.
+                why = "podvisor 1; the one before was killed"
+                told.ledger.log(EventKind.STARTED, ok=False, code="started-crashed", reason=why)
+            await daemon.queue.wait_idle()
+            daemon.first_pass_is_over()
+            await anyio.sleep(100)
+            ((_, message),) = told.messenger.sent
+            assert "did not stop as it should" in message.title
+            assert "the one before was killed" in message.body
+            assert message.type == "warning"
 
 
 async def test_only_what_is_asked_for(told):

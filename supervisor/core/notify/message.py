@@ -22,7 +22,7 @@ _BAD = {NotifyKind.PROBLEM, NotifyKind.REVERTED, NotifyKind.CERTIFICATE, NotifyK
 _HEADLINES = {
     NotifyKind.REVERTED: "{who} was taken back",
     NotifyKind.DISK: "a disk is nearly full",
-    NotifyKind.CRASH: "podvisor crashed, and runs again",
+    NotifyKind.CRASH: "podvisor did not stop as it should, and runs again",
     NotifyKind.RECOVERED: "{who} is well again",
     NotifyKind.WAITING: "{who} waits for you",
     NotifyKind.DEPLOYED: "{who} was deployed",

@@ -19,8 +19,8 @@ _KIND_OF = {
 _CERTIFICATE = "certificate"
 _UNTOLD = ("settings-doubtful",)
 """Whoever writes the settings sees it."""
-_CRASHED = "crashed"
-"""Ends the code of the entry of a start after podvisor was killed."""
+_CUT_OFF = ("started-crashed", "started-power-lost")
+"""Codes of a start after the last run did not end as it should."""
 
 
 def of_incidents(incidents: Mapping[str, Incident]) -> dict[str, News]:
@@ -79,11 +79,11 @@ def of_event(event: Event) -> News | None:
             log = (event.detail,) if event.detail else ()
         case EventKind.REMOVED:
             text, log = f"{event.app} was removed: {event.reason}", ()
-        case EventKind.STARTED if event.code.endswith(_CRASHED):
+        case EventKind.STARTED if event.code in _CUT_OFF:
             return News(
                 key=f"crash {event.id}",
                 kind=NotifyKind.CRASH,
-                text=f"podvisor runs again after it ended by itself: {event.reason}",
+                text=f"podvisor runs again: {event.reason}",
                 hint=event.detail,
                 command="journalctl --user -u podvisor -n 50",
                 since=event.time,

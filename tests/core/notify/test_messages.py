@@ -160,6 +160,13 @@ def test_what_is_news_of_the_event_log():
     news = of_event(applied)
     assert news.text == "web runs aaaaaaaaaaaa of home, and is well (new)"
     assert of_event(Event(kind=EventKind.STEP, app="web")) is None
+    assert of_event(Event(kind=EventKind.STARTED, code="started", reason="podvisor 1")) is None
+    for code in ("started-crashed", "started-power-lost"):
+        crash = of_event(Event(kind=EventKind.STARTED, code=code, reason="podvisor 1; killed"))
+        assert (crash.kind, crash.text) == (
+            NotifyKind.CRASH,
+            "podvisor runs again: podvisor 1; killed",
+        )
     removed = of_event(Event(kind=EventKind.REMOVED, app="web", reason="no longer in the source"))
     assert removed.text == "web was removed: no longer in the source"
     assert removed.key == news.key
