@@ -48,6 +48,7 @@ _ANSWERS: Mapping[str, Callable[[ControlService, Any], Awaitable[msgspec.Struct]
     "/v1/history": lambda it, wish: it.history(wish.app),
     "/v1/compare": lambda it, wish: it.compare(wish),
     "/v1/machine": lambda it, wish: it.machine(wish.app or ""),
+    "/v1/logs": lambda it, wish: it.logs(wish),
     "/v1/why": lambda it, wish: it.why(wish.name),
     "/v1/images": lambda it, wish: it.images(wish.app or ""),
     "/v1/signatures": lambda it, _: it.signatures(),

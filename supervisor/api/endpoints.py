@@ -21,6 +21,7 @@ from supervisor.model.image_status import (
     SignatureList,
     UpdateRequest,
 )
+from supervisor.model.log import LogQuery, UnitLog
 from supervisor.model.machine import Machine
 from supervisor.model.notify import NotifierList, NotifyTest, NotifyTestRequest
 from supervisor.model.plan import Plan, PlanRequest
@@ -136,6 +137,7 @@ ENDPOINTS = (
         name="notifiers",
     ),
     _question("/v1/metrics", NoRequest, Metrics, "what metrics are made of; it costs little"),
+    _question("/v1/logs", LogQuery, UnitLog, "what a unit's programs wrote last"),
     _question("/v1/machine", AppQuery, Machine, "what podvisor and its apps take of the machine"),
     _question(
         "/v1/plan", PlanRequest, Plan, "what would be done now; nothing is done", method="POST"

@@ -65,6 +65,7 @@ _EXAMPLES: Mapping[str, Mapping[str, Any]] = {
     "renew_certificate": {"name": "web"},
     "revoke_certificate": {"name": "web"},
     "machine": {"app": "web"},
+    "logs": {"unit": "web.service"},
     "test_notifier": {"name": "phone"},
     "test_webhook": {"target": "home"},
 }

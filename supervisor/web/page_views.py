@@ -76,6 +76,7 @@ class PageViews:
         return self.page(
             "app.html",
             status_now=status,
+            log=await self._log(request.query.get("log", ""), status["apps"][0]),
             uses={one["unit"]: one for one in machine.get("units", ())},
             one=status["apps"][0],
             history=await self._daemon.json("/v1/history", query),
@@ -137,6 +138,16 @@ class PageViews:
         """Answer with a page."""
         text = self._pages.render(template, **values)
         return web.Response(text=text, status=status, content_type="text/html")
+
+    async def _log(self, unit: str, app: dict[str, Any]) -> dict[str, Any]:
+        """Return the newest lines of the unit of the app whose log was opened; else nothing."""
+        if unit not in {one["name"] for one in app.get("units", ())}:
+            return {}
+        try:
+            log: dict[str, Any] = await self._daemon.json("/v1/logs", {"unit": unit})
+        except Refused as refused:
+            return {"unit": unit, "problem": refused.problem.detail}
+        return log
 
     async def _last(self) -> int:
         """Return the number of the newest event, from which a page is kept true.

@@ -355,7 +355,7 @@ def assemble(
         ),
         event_log=EventLog(ledger=ledger, names=names),
         notifications=told,
-        close_look=partial(close_look, ports, names, board=board, tally=tally),
+        close_look=partial(close_look, ports, names, planning.words, board=board, tally=tally),
         preview=lambda: planning.preview(current.now, board.apps),
         settings=reloader,
         webhook_tester=WebhookTester(

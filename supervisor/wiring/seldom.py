@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING
 
+from supervisor.controllers.apps.last_words import LastWords
 from supervisor.controllers.images.checker import ImageChecker
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.sync import SyncService
@@ -30,14 +31,18 @@ def image_orders(
     return made
 
 
-def close_look(ports: Ports, names: AppNames, *, board: StatusBoard, tally: Tally) -> "CloseLook":
+def close_look(
+    ports: Ports, names: AppNames, words: LastWords, *, board: StatusBoard, tally: Tally
+) -> "CloseLook":
     """Make, for one question, who looks closely at something."""
     from supervisor.controllers.operator.close_look import CloseLook  # noqa: PLC0415
     from supervisor.controllers.operator.comparison import Comparer  # noqa: PLC0415
+    from supervisor.controllers.operator.logs import LogLook  # noqa: PLC0415
     from supervisor.controllers.operator.machine import MachineLook  # noqa: PLC0415
 
     return CloseLook(
         comparer=Comparer(names=names, ledger=ports.ledger, reader=ports.reader),
+        logs=LogLook(board=board, systemd=ports.systemd, words=words),
         machine=MachineLook(
             names=names,
             board=board,

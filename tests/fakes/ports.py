@@ -58,6 +58,7 @@ from supervisor.model.image import (
     StoreRoom,
     UpdateMode,
 )
+from supervisor.model.log import LogLine
 from supervisor.model.observed import (
     Container,
     Inventory,
@@ -652,6 +653,10 @@ class FakeSystemd:
 
     async def memory(self, units: Collection[str]) -> dict[str, int]:
         return {one: 1 << 20 for one in units if one in self.machine.running}
+
+    async def log(self, unit: str, *, limit: int) -> list[LogLine]:
+        lines = self.said.get(unit, "").splitlines()[-limit:]
+        return [LogLine(time=float(at), by=unit, text=text) for at, text in enumerate(lines)]
 
     async def last_words(self, unit: str) -> Ending:
         lines = tuple(self.said.get(unit, "").splitlines())

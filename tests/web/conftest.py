@@ -19,6 +19,7 @@ from supervisor.model.counters import Metrics
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import ImageList, ImageStatus
+from supervisor.model.log import LogLine, LogQuery, UnitLog
 from supervisor.model.machine import Machine
 from supervisor.model.rollout import Rollout
 from supervisor.model.secret import SecretList, SecretStatus
@@ -43,6 +44,7 @@ class FakeService:
         self.rollouts: tuple[Rollout, ...] = ()
         self.compared = Comparison(app="", old="", new="", old_revision="", new_revision="")
         self.used = Machine()
+        self.lines: tuple[LogLine, ...] = ()
         self.held_secrets: tuple[SecretStatus, ...] = ()
         self.shown_images: tuple[ImageStatus, ...] = ()
         self.news = anyio.Event()
@@ -62,6 +64,9 @@ class FakeService:
     async def compare(self, query: CompareQuery) -> Comparison:
         self.check(query.app)
         return self.compared
+
+    async def logs(self, query: LogQuery) -> UnitLog:
+        return UnitLog(unit=query.unit, lines=self.lines)
 
     async def machine(self, app: str) -> Machine:
         return self.used

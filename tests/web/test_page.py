@@ -13,6 +13,7 @@ from supervisor.model.errors import Finding
 from supervisor.model.events import Event, EventKind
 from supervisor.model.image import ImageVersion
 from supervisor.model.image_status import ImageStatus
+from supervisor.model.log import LogLine
 from supervisor.model.machine import CheckUse, DiskUse, Machine, Sample, UnitUse
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.rollout import Outcome, Rollout
@@ -399,6 +400,22 @@ async def test_what_two_releases_differ_in(page: Any, service: FakeService) -> N
     assert 'href="/apps/web/diff?old=r2&amp;new=r1"' in text
     assert (await page.get("/apps/web/diff?old=r1")).status == 400
     assert (await page.get("/apps/none/diff?old=r1&new=r2")).status == 404
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_a_log_is_read_only_where_it_was_opened(page: Any, service: FakeService) -> None:
+    service.apps = (app("web", units=(RUNS,)), app("blog"))
+    service.lines = (LogLine(time=1.0, text=f"{HOSTILE}\x1b[31m"),)
+    closed = await text_of(page, "/apps/web")
+    assert 'href="/apps/web?log=web.service#units"' in closed
+    assert "Log of web.service</h3>" not in closed
+    opened = await text_of(page, "/apps/web?log=web.service")
+    assert "Log of web.service</h3>" in opened
+    assert "&lt;script&gt;alert" in opened
+    assert "<script>alert" not in opened
+    assert "\x1b" not in opened
+    for unit in ("none.service", "", "../x"):
+        assert "</h3>" not in await text_of(page, f"/apps/web?log={unit}")
 
 
 @pytest.mark.usefixtures("daemon")

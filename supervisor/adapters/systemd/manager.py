@@ -32,6 +32,7 @@ from supervisor.kit.clock import Clock, SystemClock
 from supervisor.model.ending import Ending
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.health import CheckRun
+from supervisor.model.log import LogLine
 from supervisor.model.observed import JobFailed, UnitState
 from supervisor.model.unit_name import instance_of
 
@@ -123,6 +124,12 @@ class SystemdManager:
     async def memory(self, units: Collection[str]) -> dict[str, int]:
         """Bytes that services take, of those that run and of which the kernel tells."""
         return self._cgroups.memory([name for name in units if name.endswith(".service")])
+
+    async def log(self, unit: str, *, limit: int) -> Sequence[LogLine]:
+        """Newest lines of a unit in the journal, the oldest first. Raises Retry without one."""
+        from supervisor.adapters.systemd.unit_log import unit_log  # noqa: PLC0415  # seldom asked
+
+        return await unit_log(unit, limit=limit)
 
     async def last_words(self, unit: str) -> Ending:
         """Return how the unit ended lately, and what it said last; empty if nobody knows."""

@@ -11,6 +11,7 @@ from supervisor.model.counters import Metrics
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.image_status import ImageList, SignatureList
+from supervisor.model.log import LogQuery, UnitLog
 from supervisor.model.machine import Machine
 from supervisor.model.notify import NotifierList
 from supervisor.model.plan import Plan, PlanRequest
@@ -143,6 +144,17 @@ class AsyncQuestions(AsyncAsking):
         GET /v1/metrics
         """
         return await self._whole("GET", "/v1/metrics", None, Metrics)
+
+    async def logs(self, unit: str, *, limit: int = 50) -> UnitLog:
+        """Return what a unit's programs wrote last.
+
+        GET /v1/logs
+
+        - `unit`: Of an app, with its type.
+        - `limit`: The newest so many entries of the journal.
+        """
+        wish = LogQuery(unit=unit, limit=limit)
+        return await self._whole("GET", "/v1/logs", wish, UnitLog)
 
     async def machine(self, *, app: str | None = None) -> Machine:
         """Return what podvisor and its apps take of the machine.

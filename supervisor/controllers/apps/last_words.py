@@ -77,19 +77,20 @@ class LastWords(msgspec.Struct, kw_only=True):
         A unit that nobody told of may have had any of them. What is about a port gets more words:
         who has it, or how it is had.
         """
-        hidden = await self._masked(words, unit)
+        hidden = await self.masked(words, unit)
         more = "" if hidden == WITHHELD else await self._more(hidden, unit)
         return "; ".join(filter(None, (hidden, more)))
 
     async def of_ending(self, ending: Ending, unit: str) -> Ending:
         """Return how a unit ended, with words that may be shown, as of `told`."""
-        words = await self._masked("\n".join(ending.lines), unit)
+        words = await self.masked("\n".join(ending.lines), unit)
         if words == WITHHELD:
             return Ending(how=ending.how, more=WITHHELD)
         more = await self._more(words, unit)
         return Ending(how=ending.how, lines=tuple(words.splitlines()), more=more)
 
-    async def _masked(self, words: str, unit: str) -> str:
+    async def masked(self, words: str, unit: str) -> str:
+        """Return words of a unit without what its secrets hold; `WITHHELD` as of `told`."""
         names = self._secrets.get(unit)
         if names is None:
             names = set().union(*self._secrets.values())

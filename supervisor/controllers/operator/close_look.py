@@ -3,6 +3,7 @@
 import msgspec
 
 from supervisor.controllers.operator.comparison import Comparer
+from supervisor.controllers.operator.logs import LogLook
 from supervisor.controllers.operator.machine import MachineLook
 
 
@@ -11,3 +12,4 @@ class CloseLook(msgspec.Struct, frozen=True, kw_only=True):
 
     comparer: Comparer
     machine: MachineLook
+    logs: LogLook

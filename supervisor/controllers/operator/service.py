@@ -32,6 +32,7 @@ from supervisor.model.image_status import (
     SignatureList,
     UpdateRequest,
 )
+from supervisor.model.log import LogQuery, UnitLog
 from supervisor.model.machine import Machine
 from supervisor.model.notify import NotifierList, NotifyTest
 from supervisor.model.plan import Plan
@@ -203,6 +204,10 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     async def machine(self, app: str) -> Machine:
         """What podvisor and its apps take of the machine. Raises Stalled for an unknown app."""
         return await self.close_look().machine.look(app)
+
+    async def logs(self, query: LogQuery) -> UnitLog:
+        """What a unit's programs wrote last. Raises Stalled for one that is of no app."""
+        return await self.close_look().logs.look(query)
 
     async def why(self, name: str) -> Why:
         """Why an app or a unit is as it is. Raises Stalled if there is none such."""

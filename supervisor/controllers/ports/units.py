@@ -7,6 +7,7 @@ from typing import Protocol
 from supervisor.model.app import Candidate, Generated
 from supervisor.model.ending import Ending
 from supervisor.model.health import CheckRun
+from supervisor.model.log import LogLine
 from supervisor.model.observed import JobFailed, Manifest, ObservedApp, UnitState
 from supervisor.model.source import TreeFile
 
@@ -106,6 +107,10 @@ class Systemd(Protocol):
 
     async def memory(self, units: Collection[str]) -> dict[str, int]:
         """Bytes that services take, of those that run and of which the kernel tells."""
+        ...
+
+    async def log(self, unit: str, *, limit: int) -> Sequence[LogLine]:
+        """Newest lines of a unit in the journal, the oldest first. Raises Retry without one."""
         ...
 
     async def last_words(self, unit: str) -> Ending:

@@ -10,6 +10,7 @@ from supervisor.model.comparison import Comparison
 from supervisor.model.diff import TextPair
 from supervisor.model.errors import Finding
 from supervisor.model.events import Event, EventKind
+from supervisor.model.log import LogLine
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.rollout import Outcome, Rollout
 from supervisor.model.status import AppState, AppStatus, SourceStatus, UnitStatus
@@ -21,10 +22,11 @@ HOSTILE = "<img src=x onerror=alert(1)>\"'&\u202e{{ 7*7 }}"
 Url = Callable[[str], str]
 PAGES = (
     "/",
-    "/apps/web",
+    "/apps/web?log=web.service",
     "/events",
     "/events?app=web&failed=1",
     "/apps/web/diff?old=r1&new=r2",
+    "/machine",
     "/apps/none",
 )
 TAB, ENTER = 9, 13
@@ -72,6 +74,7 @@ def busy(service: FakeService) -> FakeService:
         Rollout(release="r1", revision="a" * 40, began_at=1.0, outcome=Outcome.GOOD, **place),
     )
     service.used = USED
+    service.lines = (LogLine(time=1.0, text="x" * 1_000), LogLine(time=2.0, text="two"))
     service.compared = Comparison(
         app="web",
         old="r1",

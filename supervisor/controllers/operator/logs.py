@@ -1,0 +1,41 @@
+"""What a unit's programs wrote last, as it may be shown.
+
+Part of `controllers.operator.service`.
+"""
+
+import msgspec
+
+from supervisor.controllers.apps.last_words import WITHHELD, LastWords
+from supervisor.controllers.ports import Systemd
+from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.kit.texts import meant
+from supervisor.model.errors import Stalled
+from supervisor.model.log import LogLine, LogQuery, UnitLog
+
+
+class LogLook(msgspec.Struct, frozen=True, kw_only=True):
+    """For one question."""
+
+    board: StatusBoard
+    systemd: Systemd
+    words: LastWords
+
+    async def look(self, query: LogQuery) -> UnitLog:
+        """Return its newest lines. Raises Stalled for a unit of no app, Retry without a journal."""
+        known = {unit.name for app in self.board.apps.values() for unit in app.units}
+        if query.unit not in known:
+            hint = meant(query.unit, known, "podvisor status lists them all")
+            raise Stalled(f"no unit of an app is called “{query.unit}”", hint=hint)
+        lines = await self.systemd.log(query.unit, limit=query.limit)
+        said = await self.words.masked("\n".join(one.text for one in lines), query.unit)
+        texts = said.split("\n")
+        if said == WITHHELD or len(texts) != len(lines):
+            # A secret of several lines was printed: which line is whose is not known any more.
+            at = lines[-1].time if lines else 0.0
+            lines = [LogLine(time=at, text=text) for text in texts if text]
+            return UnitLog(unit=query.unit, lines=tuple(lines))
+        shown = zip(lines, texts, strict=True)
+        return UnitLog(
+            unit=query.unit,
+            lines=tuple(msgspec.structs.replace(line, text=text) for line, text in shown),
+        )
