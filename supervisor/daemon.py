@@ -19,6 +19,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -31,6 +32,7 @@ from supervisor.adapters.host.checks import Machine
 from supervisor.adapters.host.journal_writer import JournalWriter
 from supervisor.api import control
 from supervisor.controllers.isolate import leaves
+from supervisor.controllers.state.last_run import tell_start
 from supervisor.kit.sd_notify import Notifier
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import EventKind
@@ -96,7 +98,8 @@ async def _serve(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
     orders = partial(control.serve, door=control.Door.PAGE_ORDERS)
     if journal := JournalWriter.of_service():
         daemon.ledger.subscribe(journal.write)
-    daemon.ledger.log(EventKind.STARTED, reason=f"podvisor {__version__}")
+    booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
+    tell_start(daemon.ledger, version=__version__, booted_at=booted_at)
     try:
         async with anyio.create_task_group() as root:
             root.start_soon(_signals, daemon, notifier, root.cancel_scope)

@@ -98,6 +98,17 @@ _BAD_BY_NAME = frozenset(
 )
 
 
+class OwnCode(enum.StrEnum):
+    """Codes that do not follow from an entry's kind."""
+
+    STARTED_CRASHED = "started-crashed"
+    """The daemon started after the one before was killed, or ended by an error of its own."""
+    STARTED_POWER_LOST = "started-power-lost"
+    """The daemon started after the machine went down without shutting down."""
+    DISK_NEARLY_FULL = "disk-nearly-full"
+    DISK_FREE_AGAIN = "disk-free-again"
+
+
 def code_of(kind: EventKind, step: str, *, ok: bool) -> str:
     """Return the code of an entry: its kind, of a step also which, and whether it failed."""
     what = f"{kind}-{step}" if kind is EventKind.STEP else str(kind)

@@ -15,7 +15,8 @@ from supervisor.cli import codes
 from supervisor.cli.app import COMMANDS, group
 from supervisor.core.config.reader import read_settings
 from supervisor.model import plan
-from supervisor.model.events import EventKind
+from supervisor.model.events import EventKind, OwnCode
+from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.status import AppState
 
 ROOT = Path(__file__).parents[2]
@@ -162,6 +163,15 @@ def first_column(page: str, title: str) -> list[str]:
 
 def test_every_kind_of_event_is_explained():
     assert first_column("events.md", "Kinds") == [kind.value for kind in EventKind]
+
+
+def test_every_code_that_is_not_a_kind_is_explained():
+    assert first_column("events.md", "Codes") == [code.value for code in OwnCode]
+
+
+def test_every_code_of_an_incident_is_explained_and_all_that_it_says():
+    assert first_column("incidents.md", "Codes") == [code.value for code in IncidentCode]
+    assert {*first_column("incidents.md", "Fields")} == {*Incident.__struct_fields__}
 
 
 def test_every_kind_of_step_is_explained():

@@ -111,7 +111,11 @@ def _wrong(app: dict[str, Any], incidents: list[dict[str, Any]], now: float) -> 
     others = count(len(incidents) - 1, "thing")
     rest = f"; {others} more" if len(incidents) > 1 else ""
     say()
-    say(("✗ ", "bad"), (f"{name}: ", "strong"), text, (rest, "dim"))
+    moments = [one["opened_at"] for one in incidents if one.get("opened_at")]
+    since = f" (since {relative(min(moments), now=now)})" if moments else ""
+    say(("✗ ", "bad"), (f"{name}: ", "strong"), text, (rest, "dim"), (since, "dim"))
+    for line in first.get("log", ()):
+        say("    ", (line, "dim"))
     command = f"podvisor status {name}" if rest else first.get("command", "")
     for hint in filter(None, (first.get("hint"), command)):
         say("  ", (hint, "dim"))

@@ -11,7 +11,7 @@ from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.kit.texts import rough_size
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Finding
-from supervisor.model.events import EventKind
+from supervisor.model.events import EventKind, OwnCode
 from supervisor.model.incident import IncidentCode
 
 _CLEARANCE = 1.1
@@ -57,7 +57,7 @@ class DiskWatch(msgspec.Struct, kw_only=True):
                 del self._low[folder]
                 self.ledger.log(
                     EventKind.RECOVERED,
-                    code="disk-free-again",
+                    code=str(OwnCode.DISK_FREE_AGAIN),
                     subject=folder,
                     reason=f"{rough_size(size)} are free in {folder} again",
                 )
@@ -76,7 +76,7 @@ class DiskWatch(msgspec.Struct, kw_only=True):
             self.ledger.log(
                 EventKind.ERROR,
                 ok=False,
-                code=str(found.code),
+                code=str(OwnCode.DISK_NEARLY_FULL),
                 subject=folder,
                 reason=found.message,
                 detail=found.hint,

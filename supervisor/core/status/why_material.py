@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from supervisor.model.events import Event, EventKind, EventQuery
+from supervisor.model.events import Event, EventKind, EventQuery, OwnCode
 from supervisor.model.incident import Incident
 from supervisor.model.observed import AppliedApp
 from supervisor.model.rollout import Hold, Rollout, Scale, Suspension
@@ -12,7 +12,14 @@ from supervisor.model.status import AppStatus
 
 _NEWEST = 400
 """Entries of the event log that are read: of an app or a unit, and of each kind of a source's."""
-_OF_SOURCES = (EventKind.REVISION, EventKind.WEBHOOK, EventKind.STARTED)
+_OF_SOURCES = (
+    EventKind.REVISION,
+    EventKind.WEBHOOK,
+    EventKind.STARTED,
+    OwnCode.STARTED_CRASHED,
+    OwnCode.STARTED_POWER_LOST,
+)
+"""Codes."""
 
 
 class Material(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +53,7 @@ def read_events(
     own = read(EventQuery(app=app, unit=unit, limit=_NEWEST))
     if unit:
         own += read(EventQuery(app=app, limit=_NEWEST))
-    others = [one for kind in _OF_SOURCES for one in read(EventQuery(code=kind, limit=_NEWEST))]
+    others = [one for code in _OF_SOURCES for one in read(EventQuery(code=code, limit=_NEWEST))]
     return tuple(_in_order(own)), tuple(_in_order(others))
 
 
