@@ -42,7 +42,7 @@ class Examined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     why: str = ""
     """Why it matters; left out where it is in order."""
     advice: str = ""
-    """What to do, in words."""
+    """What to do in words, besides or after the commands."""
     commands: tuple[str, ...] = ()
     """What to type, one after the other; those that begin with sudo need an administrator."""
     fixable: bool = False

@@ -46,10 +46,10 @@ def _one(one: Examined) -> None:
     say(_MARKS[one.severity], one.seen, ("  [", "dim"), (one.code, "dim"), ("]", "dim"))
     if one.why and one.severity in _WRONG:
         say("  ", (one.why, "dim"))
-    if one.advice:
-        say("  ", one.advice)
     for command in one.commands:
         say("    ", (command, "good"), whole=True)
+    if one.advice:
+        say("  ", one.advice)
 
 
 def _unknown(those: Sequence[Examined]) -> None:

@@ -356,6 +356,16 @@ SPOILT: list[tuple[Spoil, str, Severity, str, str]] = [
         "ip_unprivileged_port_start=80 ",
     ),
     (
+        both(
+            quadlet("podvisor/web/web.container", f"{WEB}PublishPort=8080:80\n"),
+            quadlet("podvisor/web/web.container.d/9.conf", "[Container]\nPublishPort=70:70\n"),
+        ),
+        "privileged-ports",
+        ERROR,
+        "70 (web.container)",
+        "ip_unprivileged_port_start=70 ",
+    ),
+    (
         both(quadlet("podvisor/web/web.container", WEB), quadlet("web.container", WEB)),
         "unit-conflicts",
         ERROR,

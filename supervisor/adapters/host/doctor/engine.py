@@ -175,7 +175,7 @@ def _network(host: Host) -> Iterator[Answer]:
     if tool == "slirp4netns":
         yield warning(
             "containers reach the network by slirp4netns, which Podman 6 does not know any more",
-            "remove default_rootless_network_cmd from containers.conf",
+            "and remove default_rootless_network_cmd from containers.conf",
             "sudo apt install passt",
         )
     elif tool == "pasta" and not part(about, "pasta", "executable"):

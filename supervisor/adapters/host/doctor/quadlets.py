@@ -23,6 +23,7 @@ class QuadletFile(NamedTuple):
     path: Path
     service: str
     text: unitfile.UnitFile
+    """With its drop-ins."""
     managed: bool
     """Whether podvisor deployed it."""
 
@@ -40,7 +41,8 @@ def _quadlets(host: Host) -> Iterator[QuadletFile]:
         kind = unit_kind(path.name)
         if kind is None or kind is UnitKind.PLAIN:
             continue
-        text = unitfile.parse(host.read(path) or "")
+        drop_ins = host.files(path.with_name(f"{path.name}.d"), "*.conf")
+        text = unitfile.merge(unitfile.parse(host.read(one) or "") for one in (path, *drop_ins))
         quadlet = QUADLETS[path.suffix]
         named = text.last(quadlet.section, "ServiceName")
         service = f"{named or path.stem + quadlet.service}.service"
@@ -126,7 +128,7 @@ def _secrets(host: Host) -> Iterator[Answer]:
         if name not in there:
             yield error(
                 f"{host.shown(one.path)} uses the secret {name}, and Podman has none of that name",
-                "type what is in it, then Ctrl-D:",
+                "type what is in it, then Ctrl-D",
                 f"podman secret create {shlex.quote(name)} -",
             )
     if there.issuperset(wanted):

@@ -97,8 +97,8 @@ def _health_checks(host: Host) -> Answer:
         return ok(text)
     return warning(
         text,
-        'idle_interval = "5m" below [health] of podvisor\'s settings asks less often what is well; '
-        "what each costs is measured by",
+        "that measures what each costs; what is well is asked less often with "
+        'idle_interval = "5m" below [health] in the settings',
         "podvisor doctor --measure",
     )
 
@@ -124,7 +124,9 @@ def _images_kept(host: Host) -> Answer | None:
         return None
     if number >= _MANY_IMAGES:
         return info(
-            f"there are {number} images", "what nobody uses is removed by", "podman image prune"
+            f"there are {number} images",
+            "that removes those that nobody uses",
+            "podman image prune",
         )
     return ok(count(number, "image"))
 

@@ -68,7 +68,7 @@ def _journal_storage(host: Host) -> Answer:
         return unknown("there is no journal in /var/log/journal, nor in /run/log/journal")
     return info(
         "the journal is kept in memory: at each boot it begins anew",
-        "to keep it (it writes to the disk or card; SystemMaxUse= limits how much)",
+        "that keeps it; it writes to the disk or card (SystemMaxUse= limits how much)",
         *_PERSISTENT,
     )
 
