@@ -24,6 +24,10 @@ def offered(user, *words):
     return user.run("bash", "-c", OFFER, "bash", "podvisor", *words).stdout.split()
 
 
+def why(user, name):
+    return user.podvisor("why", name).stdout.splitlines()
+
+
 def test_what_is_asked_at_the_command_line(user):
     deploy_folder(user, {"web/web.container": web()})
     ready(user, "web")
@@ -33,20 +37,24 @@ def test_what_is_asked_at_the_command_line(user):
     assert offered(user, "status", "w") == ["web"]
     assert offered(user, "logs", "web.") == ["web.service"]
 
-    # What changes is followed, with whatever is typed to change it.
+    # What changes is followed, and comes to its end with Ctrl-C.
     follow = """
         podvisor status -w --json >followed & followed=$!
         until [ -s followed ]; do sleep 0.1; done
-        systemctl --user kill --signal=KILL web.service
-        until podvisor why web.service | grep -q 'was started'; do sleep 0.1; done
-        until [ $(wc -l <followed) -ge 3 ]; do sleep 0.1; done
+        podvisor suspend web >suspended
+        until grep -q '"suspended"' followed; do sleep 0.1; done
+        podvisor resume web >resumed
+        until tail -n 1 followed | grep -q '"ready"'; do sleep 0.1; done
         kill -INT $followed
         wait $followed
     """
-    user.run("bash", "-c", f"set -m; {follow}", check=False)
-    followed = user.run("cat", "followed").stdout.splitlines()
-    assert '"changing"' in "".join(followed) or '"failing"' in "".join(followed)
-    user.wait_for(lambda: "web is well" in user.podvisor("why", "web").stdout)
+    assert user.run("bash", "-c", f"set -m; {follow}", check=False).returncode == 130
+
+    user.systemctl("kill", "--signal=KILL", "web.service")
+    told = user.wait_for(
+        lambda: [line for line in why(user, "web") if line.startswith("web.service was started")]
+    )
+    assert "should run" in told[0]
 
     user.write("apps/web/web.container", web("Imgae=typo"))
     user.podvisor("sync", check=False)
