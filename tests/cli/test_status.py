@@ -206,6 +206,14 @@ def test_what_is_wrong_with_an_app_is_one_line_with_the_next_step(
     one = drawn(capsys, msgspec.structs.replace(ILL, incidents=(down,)))
     text = f"✗ database: {down.text}, brought back 3 times, next try in 40s"
     assert one[-4:-1] == [text, f"  {down.command}", ""]
+    gate = f"db.service failed (exit-code): {WHY}"
+    tried = msgspec.structs.replace(ILL.apps[1], gate=gate)
+    one = drawn(capsys, msgspec.structs.replace(ILL, apps=(tried,), incidents=(down,)))
+    assert f"{text}: {WHY}" in one
+    need = unit_need("db.service", f"failed: {WHY}")
+    tried = msgspec.structs.replace(ILL.apps[1], waiting=(need,))
+    one = drawn(capsys, msgspec.structs.replace(ILL, apps=(tried,), incidents=(down,)))
+    assert f"{text}: {WHY}" in one
     both = drawn(capsys, msgspec.structs.replace(ILL, incidents=(down, down)))
     assert both[-4:-1] == [f"{text}; 1 thing more", "  podvisor status database", ""]
     in_full = drawn(capsys, msgspec.structs.replace(ILL, incidents=(down, down)), "database")

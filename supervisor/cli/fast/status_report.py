@@ -62,9 +62,11 @@ def _last_words(status: dict[str, Any]) -> None:
         from supervisor.cli.local.journal import unit_lines
 
         try:
-            lines = [*unit_lines([unit["name"]], newest=_LAST_LINES)]
+            lines = [*unit_lines([unit["name"]], newest=4 * _LAST_LINES)]
         except Refused:
             return
+        # What systemd says of it stands above.
+        lines = [line for line in lines if line.by != "systemd"][-_LAST_LINES:]
         if lines:
             screen.say()
             screen.say((unit["name"], "strong"), (" wrote last:", "dim"))

@@ -108,6 +108,9 @@ def _wrong(app: dict[str, Any], incidents: list[dict[str, Any]], now: float) -> 
     units = (unit for unit in app.get("units", ()) if unit["name"] == first.get("subject"))
     more = [trouble_in_words(unit, now) for unit in units]
     text = ", ".join([first["text"], *(one for one in more if one and one not in first["text"])])
+    reason = _reason(app, first.get("subject", ""))
+    if reason and reason not in text:
+        text += f": {reason}"
     others = count(len(incidents) - 1, "thing")
     rest = f"; {others} more" if len(incidents) > 1 else ""
     say()
@@ -121,6 +124,20 @@ def _wrong(app: dict[str, Any], incidents: list[dict[str, Any]], now: float) -> 
         say("  ", (hint, "dim"))
     for order in orders_in_words({**app, "gate": ""}, now):
         say("  ", ("… ", "warn"), order)
+
+
+def _reason(app: dict[str, Any], unit: str) -> str:
+    """Return why a unit failed, as its gate or what it waits for has it; empty if neither does."""
+    needs = (need_in_words(one) for one in app.get("waiting", ()) if one["subject"] == unit)
+    for text in (app.get("gate", ""), *needs):
+        if not unit or not text.startswith(unit):
+            continue
+        how, _, why = text.removeprefix(unit).partition(": ")
+        if not how:  # of a need: `web.service: failed: Error …`
+            _, _, why = why.partition(": ")
+        if why:
+            return " ".join(why.split())
+    return ""
 
 
 def _sources(sources: list[dict[str, Any]], now: float) -> None:

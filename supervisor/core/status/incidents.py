@@ -180,9 +180,14 @@ def _bad_units(app: dict[str, Any], now: float) -> Iterator[Incident]:
         if not down and not unhealthy and unit["active"] != "failed":
             continue
         how = unit.get("ended") or unit.get("result") or unit["active"] or "unknown"
-        parts = (health_in_words(unit, now), trouble_in_words(unit, now))
-        text = ", ".join(filter(None, (f"{name} is down ({how})" if down else "", *parts)))
         is_up = unhealthy and not down
+        health = health_in_words(unit, now)
+        said = (
+            [f"{name} is {health}"]
+            if is_up
+            else [f"{name} is down ({how})" if down else "", health]
+        )
+        text = ", ".join(filter(None, (*said, trouble_in_words(unit, now))))
         yield Incident(
             code=IncidentCode.UNIT_UNHEALTHY if is_up else IncidentCode.UNIT_DOWN,
             app=app["name"],

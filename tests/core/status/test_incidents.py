@@ -78,6 +78,8 @@ def test_nothing_is_wrong_with_an_app_that_is_well() -> None:
 def test_what_is_wrong_with_an_app_has_a_key_that_stays(app: dict[str, object], key: str) -> None:
     (one,) = found(**app).values()
     assert one.key == key
+    if key.endswith("web.service"):
+        assert one.text.startswith("web.service is ")
     assert one.app == "web"
     assert one.text
 
