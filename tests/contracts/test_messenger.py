@@ -119,7 +119,7 @@ async def test_who_never_answers_is_tried_again(
 ) -> None:
     monkeypatch.setattr(sender, "_TIMEOUT_SECONDS", 3.0)
     side.hangs()
-    with pytest.raises(Retry):
+    with pytest.raises(Retry, match="no answer"):
         await send(side)
 
 

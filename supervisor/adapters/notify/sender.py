@@ -6,6 +6,7 @@ The URL, which is a secret, goes there through a pipe, and what comes back is to
 from supervisor.adapters.notify.questions import Sending, Sent
 from supervisor.core.status.masking import masked
 from supervisor.kit import helper
+from supervisor.kit.process import ProcessTimeout
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.notify import Message
 
@@ -36,8 +37,9 @@ class AppriseMessenger:
                 answer_limit=_ANSWER_LIMIT,
             )
         except helper.HelperError as error:
-            why = masked(str(error), pieces(text))
-            raise Retry(f"Apprise did not do it: {why.removeprefix(_PROCESS)}") from None
+            if isinstance(error.__cause__, ProcessTimeout):
+                raise Retry(f"there was no answer within {_TIMEOUT_SECONDS:g} s") from None
+            raise Retry(f"Apprise did not do it: {masked(str(error), pieces(text))}") from None
         if done.is_sent:
             return
         why = masked(" ".join(done.why.split()), pieces(text)) or "Apprise does not say why"
