@@ -1,6 +1,7 @@
 """`podvisor web`: the page's own process; systemd starts it when somebody looks."""
 
 import socket
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,9 @@ from supervisor.cli import codes
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import Refused
 from supervisor.cli.show import screen
+
+if TYPE_CHECKING:
+    from supervisor.web.access import Access
 
 
 @click.command(
@@ -61,28 +65,22 @@ def command(
     from pathlib import Path
 
     from supervisor.cli.local.page_token import read_token
+    from supervisor.core.config import web_rules
     from supervisor.model.setting_types import SecretRef
     from supervisor.web.access import Access
     from supervisor.web.process import handed_over, is_for_all, serve
 
     listeners = handed_over()
-    if not listeners:
-        listeners = [_bound(listen)]
-        screen.say("podvisor's page is at ", (f"http://{listen}/", "strong"))
     access = Access(
         token=read_token(SecretRef(token)) if token else None,
         user_header=user_header,
         actions=actions,
-        is_closed=any(map(is_for_all, listeners)),
+        is_closed=any(map(is_for_all, listeners)) or web_rules.is_for_all(listen or ""),
     )
-    if actions and not access.token and not user_header:
-        hint = "--token file:PATH, or --user-header NAME behind a reverse proxy"
-        raise Refused("cannot take orders: there is no way to know whose they are", hint=hint)
-    if access.is_closed and (user_header or not access.token):
-        raise Refused(
-            "cannot be there for everybody who reaches this machine: nobody is asked who it is",
-            hint="--token file:PATH, without --user-header",
-        )
+    _check(access)
+    if not listeners:
+        listeners = [_bound(listen)]
+        screen.say("podvisor's page is at ", (f"http://{listen}/", "strong"))
     daemon, orders = Path(places.questions_socket()), Path(places.page_orders_socket())
     asyncio.run(
         serve(
@@ -95,6 +93,18 @@ def command(
         )
     )
     return codes.OK
+
+
+def _check(access: "Access") -> None:
+    """Raise Refused where somebody could order, or look from elsewhere, who says not who it is."""
+    if access.actions and not (access.token or access.user_header):
+        hint = "--token file:PATH, or --user-header NAME behind a reverse proxy"
+        raise Refused("cannot take orders: there is no way to know whose they are", hint=hint)
+    if access.is_closed and (access.user_header or not access.token):
+        raise Refused(
+            "cannot be there for everybody who reaches this machine: nobody is asked who it is",
+            hint="--token file:PATH, without --user-header",
+        )
 
 
 def _bound(listen: str | None) -> socket.socket:
