@@ -1,0 +1,60 @@
+"""What is said of units that crash, by status, events and history, on one user's machine."""
+
+import json
+
+from tests.host.scenes import IMAGE, WANTED, app_of, deploy_folder, sleeper, status
+
+KILLED = "A process of this unit has been killed by the OOM killer."
+
+
+def plain(script):
+    return f"[Service]\nExecStart=/bin/sh -c '{script}'\n{WANTED}"
+
+
+# What is told of a run is in the journal before it ends.
+HEARD = 'until journalctl --user -u %n -a -o cat | grep -q "run $$$$ "; do sleep 0.1; done'
+# Hosts of the tests have no memory controller: the unit itself writes what systemd would.
+SHORT_OF_MEMORY = plain(
+    f'echo reserving 4 GB; echo "%n: run $$$$ : {KILLED}" | systemd-cat -t systemd;'
+    f" {HEARD}; kill -KILL $$$$"
+)
+SIGNALLED = plain("kill -SEGV $$$$")
+MISSING = f"""\
+[Container]
+Image={IMAGE}:1
+Network=none
+Exec=sh -c nginxx
+{WANTED}"""
+
+
+def test_a_crash_is_explained_wherever_it_is_told(user):
+    files = {"web/web.container": sleeper(), "oom/oom.service": SHORT_OF_MEMORY}
+    deploy_folder(user, {**files, "segv/segv.service": SIGNALLED})
+    user.wait_for(lambda: app_of(user, "web").get("state") == "ready", what="the first release")
+    user.write("apps/web/web.container", MISSING)
+
+    def told():
+        found = {one.get("subject"): one for one in status(user).get("incidents", ())}
+        reverted = app_of(user, "web").get("state") == "reverted"
+        return found if reverted and {"oom.service", "segv.service"} <= found.keys() else None
+
+    found = user.wait_for(told, what="what is wrong")
+    oom, segv = found["oom.service"], found["segv.service"]
+    assert oom["code"] == segv["code"] == "unit-down"
+    assert "(OOMKilled, out of memory)" in oom["text"]
+    assert oom["log"] == ["reserving 4 GB"]
+    assert "(killed by SIGSEGV, invalid memory access" in segv["text"]
+
+    shown = user.podvisor("status", check=False).stdout
+    assert "OOMKilled, out of memory" in shown
+    assert "reserving 4 GB" in shown
+
+    (failed, *_) = json.loads(user.podvisor("history", "web", "--json").stdout)["rollouts"]
+    assert failed["outcome"] == "failed"
+    assert "nginxx" in failed["reason"]
+    assert "127" in failed["reason"] or "not found" in failed["reason"]
+    assert any("nginxx" in line for line in failed["log"])
+
+    done = user.podvisor("events", "segv", "--json").stdout
+    events = [json.loads(line) for line in done.splitlines()]
+    assert any("SIGSEGV" in one.get("reason", "") + one.get("detail", "") for one in events)
