@@ -5,7 +5,7 @@ import json
 import msgspec
 
 from contrib.lib import json_schema
-from tests.host.scenes import IMAGE, WANTED, deploy_folder, ready
+from tests.host.scenes import IMAGE, WANTED, deploy_folder, ready, wait_for_states
 
 OFFER = """
 eval "$(podvisor completion bash)"
@@ -96,6 +96,7 @@ QUESTIONS = (
 
 def test_json_is_what_its_schema_says(user):
     deploy_folder(user, {"web/web.container": web("Imgae=typo"), "fine/fine.container": web()})
+    wait_for_states(user, fine="ready", web="refused")
     for words in QUESTIONS:
         name = next(one for one in (" ".join(words[:2]), words[0]) if one in json_schema.WRITES)
         kinds, how = json_schema.WRITES[name]
