@@ -149,12 +149,12 @@ class TestFollowing:
 
     async def test_a_slow_answer_of_lines_is_no_late_one(self, podvisor: Served) -> None:
         """The timeout is for its beginning."""
-        client = Client(socket=podvisor.socket, timeout_seconds=0.2)
+        client = Client(socket=podvisor.socket, timeout_seconds=3)
         before = podvisor.service.logged[-1].id
         with client.events(follow=True, limit=1) as events:
             next(events)
             later = threading.Timer(
-                0.3,
+                3.3,
                 podvisor.call,
                 (podvisor.service.log, Event(id=before + 1, time=1, kind=EventKind.STEP)),
             )

@@ -145,10 +145,16 @@ class Tab:
         return answer["result"].get("value")
 
     async def until(self, expression: str) -> Any:
-        """Return the first true value of an expression, also across loads of the page."""
+        """Return the first true value of an expression, also across loads of the page.
+
+        While a page loads there may be nothing yet of what the expression is about.
+        """
         watch = f"""new Promise((tell) => {{
             const look = () => {{
-                const value = {expression};
+                let value = false;
+                try {{ value = {expression}; }} catch (error) {{
+                    if (!(error instanceof TypeError)) throw error;
+                }}
                 if (value) tell(value); else setTimeout(look, 20);
             }};
             look();
