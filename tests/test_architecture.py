@@ -5,6 +5,7 @@ Core and model are pure: no coroutines, no clock, no files. Every module says wh
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -134,6 +135,17 @@ def is_there(mention: str) -> bool:
             module, at = place.parent / "__init__.py", at - 1  # noqa: PLW2901
         return all(re.search(rf"\b{word}\b", module.read_text()) for word in names[at + 1 :])
     return True
+
+
+def test_no_two_files_of_tests_bear_one_name() -> None:
+    """Those of folders that are no packages are modules of the same name to pytest."""
+    tests = ROOT.parent / "tests"
+    names = Counter(
+        ("host" if path.parent.name == "host" else "", path.name)
+        for path in tests.rglob("test_*.py")
+        if not (path.parent / "__init__.py").exists()
+    )
+    assert [name for (_, name), times in names.items() if times > 1] == []
 
 
 def test_what_texts_mention_is_there() -> None:
