@@ -47,3 +47,16 @@ async def test_an_app_that_left_is_told_of(world):
         await world.push(daemon, {"web/site.container": ""})
         why = await daemon.service.why("photos")
         assert texts(why, FactKind.RELEASE) == ["photos is gone: no longer in the source"]
+
+
+async def test_an_app_that_no_pass_has_seen_yet_is_no_unknown_one(world):
+    world.reader.put("home", PHOTOS)
+    async with world.running():
+        pass
+    async with world.running(first_pass=False) as daemon:
+        why = await daemon.service.why("photos")
+        assert texts(why, FactKind.STATE) == [
+            "podvisor has begun, and has not looked at photos yet"
+        ]
+        with pytest.raises(Stalled, match="no app and no unit"):
+            await daemon.service.why("photo")

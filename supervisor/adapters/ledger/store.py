@@ -262,13 +262,15 @@ class SqliteLedger:
         if self._together is not None:
             self._together += entries
             return entries
-        before = self._problem
+        before, early = self._problem, list[Event]()
         for entry in entries:
-            self._lost += len(self._pending) == self._pending.maxlen
+            if len(self._pending) == self._pending.maxlen:
+                early += self._attempt(self._write) or ()
+                self._lost += len(self._pending) == self._pending.maxlen
             self._pending.append(entry)
         written = self._attempt(self._write)
         # Those that are written have their ids.
-        told = written[-len(entries) :] if written and entries else entries
+        told = [*early, *written][-len(entries) :] if written and entries else entries
         for entry in told:
             for listener in tuple(self._listeners):
                 listener(entry)

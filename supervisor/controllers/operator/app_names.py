@@ -31,5 +31,9 @@ class AppNames(msgspec.Struct, frozen=True, kw_only=True):
         if app not in known and not self.ledger.events(EventQuery(app=app, limit=1)):
             raise unknown_app(app, known)
 
+    def is_known(self, app: str) -> bool:
+        """Whether it is, or should be."""
+        return app in self._known()
+
     def _known(self) -> frozenset[str]:
         return frozenset((*self.board.apps, *self.ledger.applied(), *self.desired_state.latest()))

@@ -19,14 +19,15 @@ async def explain(name: str, *, statuses: StatusService, log: EventLog) -> Why:
     try:
         app, unit = app_and_unit(name, units)
     except Stalled:
-        if not ledger.events(EventQuery(app=name, limit=1)):
+        if not log.names.is_known(name) and not ledger.events(EventQuery(app=name, limit=1)):
             raise
-        app, unit = name, ""  # it has left
+        app, unit = name, ""  # it has left, or no pass has seen it yet
     events, of_sources = read_events(ledger.events, app, unit)
     orders = (ledger.get(Suspension, app), ledger.get(Suspension))
     material = Material(
         app=app,
         unit=unit,
+        is_expected=log.names.is_known(app),
         standing=apps.get(app),
         incidents=tuple(one for one in status.incidents if one.app == app),
         applied=ledger.applied_app(app),

@@ -298,6 +298,10 @@ def _state(material: Material, now: float) -> Iterator[Fact]:
     """Say what is wrong, what it waits for and what changes, or that it is well, since when."""
     what = material.unit or material.app
     if material.standing is None:
+        if material.is_expected:
+            text = f"podvisor has begun, and has not looked at {what} yet"
+            yield Fact(about=FactKind.STATE, text=text)
+            return
         for one in material.incidents:
             if _concerns(material, one.subject, one.text):
                 text = f"it was not well when podvisor ended: {one.text}"

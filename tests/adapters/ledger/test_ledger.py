@@ -207,6 +207,17 @@ def test_tells_listeners_until_they_have_enough(opened: Open) -> None:
     assert heard == [entry]
 
 
+def test_loses_nothing_of_much_that_belongs_together(opened: Open) -> None:
+    ledger = opened()
+    heard: list[int] = []
+    ledger.subscribe(lambda event: heard.append(event.id))
+    with ledger.together():
+        for number in range(2_500):
+            ledger.log(EventKind.STEP, step="start", unit=f"u{number}.service")
+    assert [one.unit for one in ledger.events()] == [f"u{n}.service" for n in range(2_500)]
+    assert heard == [one.id for one in ledger.events()]
+
+
 def test_writes_together_what_belongs_together(opened: Open, path: Path) -> None:
     ledger, heard = opened(), []
     ledger.subscribe(heard.append)
