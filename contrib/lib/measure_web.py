@@ -78,11 +78,8 @@ def looked_at(numbers: range) -> Iterator[dict]:
     yield figure("memory of the page's process", "MB", [memory.own], None)
     yield figure("the same, PSS", "MB", [memory.all], None)
     yield figure("the same after a scrape, PSS", "MB", [memory_of_unit(WEB).all], None)
-    html = fetched("/")
-    parts = [html, *(fetched(path) for path in assets(html))]
-    size = sum(len(part.encode()) for part in parts) / 1_000
-    limit = PAGE_LIMIT_KB if len(numbers) < MANY_APPS else None
-    yield figure("the page with all that it needs", "kB", [size], limit)
+    size = sum(map(transferred, ("/", *assets(fetched("/"))))) / 1_000
+    yield figure("the page with all that it needs", "kB", [size], PAGE_LIMIT_KB)
 
 
 def scraped() -> Iterator[dict]:
@@ -218,6 +215,12 @@ def first_byte(path: str) -> float:
     """Milliseconds until an answer begins."""
     argv = ("curl", "-s", "-f", "-o", "/dev/null", "-w", "%{time_starttransfer}")
     return MS * float(run(*argv, f"{PAGE}{path}").stdout)
+
+
+def transferred(path: str) -> int:
+    """Bytes that a browser is sent of an answer."""
+    argv = ("curl", "-s", "-f", "--compressed", "-o", "/dev/null", "-w", "%{size_download}")
+    return int(run(*argv, f"{PAGE}{path}").stdout)
 
 
 def fetched(path: str) -> str:

@@ -46,8 +46,9 @@ class LoginViews:
     def _page(
         self, back: str, *, name: str = "", problem: str = "", status: int = 200
     ) -> web.Response:
-        text = self._pages.render("login.html", back=back, name=name, problem=problem)
-        return web.Response(text=text, status=status, content_type="text/html")
+        return self._pages.answer(
+            "login.html", status=status, back=back, name=name, problem=problem
+        )
 
 
 def _here(path: str) -> str:

@@ -61,7 +61,7 @@ class OrderViews:
         """Show what came of an order up to now."""
         _check_may_order()
         run = self._runs.get(request.match_info["name"])
-        return self._page("ordered.html", status=200 if run else 404, run=run)
+        return self._pages.answer("ordered.html", status=200 if run else 404, run=run)
 
     async def relay(self, request: web.Request) -> web.StreamResponse:
         """Hand an order of a program on to the daemon, and what it says back as it comes."""
@@ -97,13 +97,9 @@ class OrderViews:
         warning: str = "",
         status: int = 200,
     ) -> web.Response:
-        return self._page(
+        return self._pages.answer(
             "order.html", status=status, order=order, given=given, problem=problem, warning=warning
         )
-
-    def _page(self, template: str, *, status: int, **values: object) -> web.Response:
-        text = self._pages.render(template, **values)
-        return web.Response(text=text, status=status, content_type="text/html")
 
 
 def _order(request: web.Request) -> PageOrder:

@@ -136,8 +136,7 @@ class PageViews:
 
     def page(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
         """Answer with a page."""
-        text = self._pages.render(template, **values)
-        return web.Response(text=text, status=status, content_type="text/html")
+        return self._pages.answer(template, status=status, **values)
 
     async def _log(self, unit: str, app: dict[str, Any]) -> dict[str, Any]:
         """Return the newest lines of the unit of the app whose log was opened; else nothing."""

@@ -4,6 +4,7 @@ import time
 from functools import partial
 from typing import Any
 
+from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -16,6 +17,8 @@ from supervisor.web.chart import chart
 from supervisor.web.event_page import SPANS
 from supervisor.web.orders import templates_of
 from supervisor.web.visitor import VISITOR, once
+
+_WORTH_PACKING = 4_000
 
 
 class Pages:
@@ -44,6 +47,17 @@ class Pages:
             templates_of=templates_of,
             once=once,
         )
+
+    def answer(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
+        """Return the page as an answer, packed if that is worth it.
+
+        What is packed tells by its length what is in it: a form's proof might be guessed (BREACH).
+        """
+        text = self.render(template, **values)
+        response = web.Response(text=text, status=status, content_type="text/html")
+        if len(text) > _WORTH_PACKING and not VISITOR.get().is_known:
+            response.enable_compression()
+        return response
 
     def render(self, template: str, **values: Any) -> str:
         """Return the page."""

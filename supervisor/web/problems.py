@@ -48,8 +48,7 @@ def told(pages: Pages) -> Middleware:
             if request.path.startswith("/v1/"):
                 response = answer(problem)
             elif "text/html" in request.headers.get("Accept", ""):
-                text = pages.render("refused.html", problem=problem)
-                response = web.Response(text=text, status=error.status, content_type="text/html")
+                response = pages.answer("refused.html", status=error.status, problem=problem)
             else:
                 raise
             kept = _KEPT & {*error.headers}

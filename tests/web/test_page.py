@@ -20,6 +20,8 @@ from supervisor.model.rollout import Outcome, Rollout
 from supervisor.model.secret import SecretState, SecretStatus
 from supervisor.model.status import AppState, AppStatus, SourceStatus, UnitStatus
 from supervisor.web import chart, words
+from supervisor.web.pages import Pages
+from supervisor.web.visitor import VISITOR, Visitor
 from tests.web.conftest import FakeService
 
 HOSTILE = '<script>alert("x")</script>&\'"{{ 7*7 }}'
@@ -454,3 +456,24 @@ def test_a_clock_that_was_set_back_is_no_time() -> None:
 )
 def test_a_line_of_a_program(said: str, shown: str) -> None:
     assert words.line(said) == shown
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_a_page_of_many_apps_is_packed(page: Any, service: FakeService) -> None:
+    service.apps = tuple(app(f"app{number}") for number in range(200))
+    packed = await page.get("/", headers={"Accept-Encoding": "gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert "app199" in await packed.text()
+    plain = await page.get("/", headers={"Accept-Encoding": "identity"})
+    assert "Content-Encoding" not in plain.headers
+    assert int(packed.headers["Content-Length"]) < int(plain.headers["Content-Length"]) / 5
+
+
+def test_a_page_with_the_proof_of_a_session_is_not_packed() -> None:
+    problem = {"title": "", "status": 404, "detail": "x" * 10_000, "hint": ""}
+    assert Pages().answer("refused.html", problem=problem).compression
+    before = VISITOR.set(Visitor(is_known=True, cookie="a session"))
+    try:
+        assert not Pages().answer("refused.html", problem=problem).compression
+    finally:
+        VISITOR.reset(before)
