@@ -60,7 +60,8 @@ def begun() -> Iterator[Callable[..., subprocess.Popen[str]]]:
 
     def begin(*words: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "supervisor", "status", *words],
+            # What runs tests in the background may have it ignore this signal.
+            ["env", "--default-signal=INT", sys.executable, "-m", "supervisor", "status", *words],
             cwd=ROOT,
             stdout=stdout,
             stderr=subprocess.PIPE,

@@ -6,14 +6,15 @@ without an entry: only then it looks by the clock, too.
 
 import io
 import json
-import queue
+import select
 import signal
+import socket
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from contextlib import contextmanager, redirect_stdout, suppress
+from typing import Any, Self
 
 from supervisor.cli.daemon.client import NotRunning, Refused, ask, stream
 from supervisor.cli.show import screen
@@ -27,17 +28,49 @@ _CLOCKS = frozenset(("next_poll_at", "next_pull_at", "read_at"))
 """What is another one each time that somebody asks, though nothing changed."""
 _TO_BEGIN, _TO_LINE_END, _TO_END = "\x1b[H", "\x1b[K", "\x1b[J"
 
-_Signs = queue.SimpleQueue[object]
+
+class _Signs:
+    """Signs that it is time to look: entries of the event log, and signals of this process.
+
+    A signal that comes just before a lock or a queue is waited for would be seen after it only.
+    """
+
+    def __init__(self) -> None:
+        self._ours, self._theirs = socket.socketpair()
+        self._ours.setblocking(False)
+        self._theirs.setblocking(False)
+        if threading.current_thread() is threading.main_thread():
+            signal.set_wakeup_fd(self._theirs.fileno(), warn_on_full_buffer=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if threading.current_thread() is threading.main_thread():
+            signal.set_wakeup_fd(-1)
+        self._ours.close()
+        self._theirs.close()
+
+    def put(self) -> None:
+        """Give one."""
+        with suppress(OSError):  # there are enough of them, or nobody waits any more
+            self._theirs.send(b".")
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Take those that there are, or wait for one for so long; whether there was one."""
+        found, _, _ = select.select((self._ours,), (), (), seconds)
+        if found:
+            self._ours.recv(4096)
+        return bool(found)
 
 
 def watch(app: str, *, as_json: bool) -> int:
     """Show it until interrupted. Raises NotRunning if no daemon runs at first, and Refused."""
     show = _as_lines if as_json else _Screen() if screen.is_terminal() else _Blocks()
     shown: object = None
-    signs: _Signs = queue.SimpleQueue()
     status = _ask(app)
-    threading.Thread(target=_hear, args=(signs,), daemon=True).start()
-    with _resizes(signs) as resized:
+    with _Signs() as signs, _resizes() as resized:
+        threading.Thread(target=_hear, args=(signs,), daemon=True).start()
         while True:
             now = _without_clocks(status)
             if now != shown or resized():
@@ -72,21 +105,19 @@ def _hear(signs: _Signs) -> None:
         try:
             for event in stream("/v1/events", query={"follow": 1, "limit": 1, "after_id": last}):
                 last = max(last, event.get("id", 0))
-                signs.put(event)
+                signs.put()
         except (NotRunning, Refused, OSError, ValueError):
             pass
-        signs.put(None)
+        signs.put()
         time.sleep(_STEP_SECONDS)
 
 
 def _wait(signs: _Signs, *, is_moving: bool) -> None:
     """Wait for a sign, and for those that come with it."""
-    try:
-        signs.get(timeout=_STEP_SECONDS if is_moving else None)
-        until = time.monotonic() + _STEP_SECONDS
-        while time.monotonic() < until:
-            signs.get(timeout=_TOGETHER_SECONDS)
-    except queue.Empty:
+    if not signs.wait(_STEP_SECONDS if is_moving else None):
+        return
+    until = time.monotonic() + _STEP_SECONDS
+    while time.monotonic() < until and signs.wait(_TOGETHER_SECONDS):
         pass
 
 
@@ -102,14 +133,13 @@ def _without_clocks(one: Any) -> Any:
 
 
 @contextmanager
-def _resizes(signs: _Signs) -> Iterator[Any]:
+def _resizes() -> Iterator[Any]:
     """Have another size of the terminal be a sign; returns what says whether there was one."""
     seen = False
 
     def note(*_: object) -> None:
         nonlocal seen
         seen = True
-        signs.put(None)
 
     def was_seen() -> bool:
         nonlocal seen
