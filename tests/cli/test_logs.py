@@ -69,6 +69,17 @@ class TestLines:
         words = called.read_text().split()
         assert {"--unit=web.service", "--unit=db.service", "--lines=50"} <= {*words}
 
+    @pytest.mark.parametrize("number", [1, 2, 3, 4, 0])
+    def test_the_newest_so_many_are_lines_and_events_together(
+        self, podvisor: Podvisor, journal: Callable[..., Path], number: int
+    ) -> None:
+        journal(entry(1.0, "before"), entry(3.0, "after\nand more"))
+        for form in ((), ("--json",)):
+            every = podvisor("logs", "web", *form).out.splitlines()
+            assert len(every) == 4
+            said = podvisor("logs", "web", "-n", str(number), *form).out.splitlines()
+            assert said == every[-number:]
+
     def test_of_one_unit(self, podvisor: Podvisor, journal: Callable[..., Path]) -> None:
         called = journal(entry(1.0, "here", unit="db.service"))
         for name in ("db", "db.service"):

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from supervisor.adapters.ledger.store import SqliteLedger
+from supervisor.cli import codes
 from supervisor.cli.fast.status_report import is_well, quick
 from supervisor.cli.show import status_view
 from supervisor.kit.clock import SystemClock
@@ -220,23 +221,57 @@ def test_what_is_wrong_with_an_app_is_one_line_with_the_next_step(
     assert "  ✗ db.container:3: unknown key “Imgae”" in in_full
 
 
-def test_the_last_lines_of_a_unit_that_is_not_well_stand_below(
-    podvisor: Callable[..., Any], daemon: Any, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def talkative_journal(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A journal that holds a secret in the clear."""
     journalctl = home / "programs/journalctl"
     journalctl.parent.mkdir()
     entry = {
         "__REALTIME_TIMESTAMP": "1700000000000000",
-        "MESSAGE": "no such table \x1b[31m",
+        "MESSAGE": "password hunter2 is wrong",
         "USER_UNIT": "db.service",
     }
     journalctl.write_text(f"#!/bin/sh\necho '{json.dumps(entry)}'\n")
     journalctl.chmod(0o700)
     monkeypatch.setenv("PATH", f"{journalctl.parent}:{os.environ['PATH']}")
+
+
+@pytest.mark.usefixtures("talkative_journal")
+def test_the_last_lines_of_a_unit_that_is_not_well_stand_below_without_secrets(
+    podvisor: Callable[..., Any], daemon: Any
+) -> None:
     daemon.answer("/v1/status", plain(ILL))
+    told = [
+        {"time": NOW, "by": "systemd", "text": "Failed to start"},
+        *({"time": NOW, "by": "db", "text": f"line {number}"} for number in range(5)),
+        {"time": NOW, "by": "db", "text": "password … is wrong \x1b[31m" + 600 * "x"},
+    ]
+    daemon.answer("/v1/logs", {"unit": "db.service", "lines": told})
     said = podvisor("status", "database").out.splitlines()
-    assert said[-2:] == ["db.service wrote last:", "  no such table �[31m"]
+    cut = "  password … is wrong \ufffd[31m".ljust(201, "x") + "…"
+    assert said[-6:] == [
+        "db.service wrote last:",
+        *(f"  line {number}" for number in range(1, 5)),
+        cut,
+    ]
+    assert "unit=db.service" in daemon.asked[-1].target
     assert "wrote last" not in podvisor("status").out
+    daemon.answer("/v1/logs", {"unit": "db.service"})
+    assert "wrote last" not in podvisor("status", "database").out
+
+
+@pytest.mark.usefixtures("talkative_journal")
+def test_the_last_lines_are_not_shown_where_nobody_masks_them(
+    podvisor: Callable[..., Any], daemon: Any
+) -> None:
+    daemon.answer("/v1/status", plain(ILL))
+    problem = {"status": 503, "detail": "cannot read the journal"}
+    daemon.answer("/v1/logs", problem, status=503)
+    said = podvisor("status", "database")
+    assert said.code == codes.NOT_WELL
+    assert "wrote last" not in said.out
+    daemon.answer("/v1/status", {**plain(ILL), "running": False})
+    assert "hunter2" not in podvisor("status", "database").out
 
 
 def test_a_job_that_ended_well_counts_as_one_that_runs(capsys: pytest.CaptureFixture[str]) -> None:

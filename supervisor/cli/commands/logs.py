@@ -52,7 +52,8 @@ _One = tuple[float, Line | dict[str, Any]]
     "--lines",
     metavar="N",
     type=click.IntRange(min=0),
-    help=f"The newest so many; 0 is all.  [default: {_USUAL_LINES}, or all with --since]",
+    help="The newest so many, lines and events together; 0 is all."
+    f"  [default: {_USUAL_LINES}, or all with --since]",
 )
 @click.option("--since", type=moment, metavar="WHEN", help="As 2h or 7d ago, or an ISO date.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
@@ -61,13 +62,13 @@ def command(
 ) -> int:
     """Show the lines of an app's units, or of one unit, and what podvisor did between them.
 
-    They are those of the journal of this user: podvisor logs web -f. With --json each line is
-    {"time", "unit", "by", "line"} or {"event": …} (Event).
+    The lines are those of the journal of this user, as they were printed: secrets in them are not
+    masked. With --json each line is {"time", "unit", "by", "line"} or {"event": …} (Event).
     """
     newest = (0 if since else _USUAL_LINES) if lines is None else lines
     meant = _meant(name)
     show = _write_json if as_json else _Shown(meant.units)
-    past = [*_past(meant, newest=newest, since=since or 0.0)]
+    past = _past(meant, newest=newest, since=since or 0.0)
     for one in past:
         show(one)
     if follow:
@@ -109,8 +110,8 @@ def _status() -> bytes:
         return status_from_ledger(places.ledger_file())
 
 
-def _past(meant: _Meant, *, newest: int, since: float) -> Iterator[_One]:
-    """Yield what there is, in its order: lines, and the events since the first of them."""
+def _past(meant: _Meant, *, newest: int, since: float) -> list[_One]:
+    """Return what there is, in its order: lines, and the events since the first of them."""
     lines: list[_One] = [
         (line.time, line) for line in unit_lines(meant.units, newest=newest, since=since)
     ]
@@ -118,7 +119,7 @@ def _past(meant: _Meant, *, newest: int, since: float) -> Iterator[_One]:
     events: list[_One] = [
         (one["time"], one) for one in _events({**meant.query, "since": begin, "limit": newest})
     ]
-    yield from sorted(chain(lines, events), key=itemgetter(0))
+    return sorted(chain(lines, events), key=itemgetter(0))[-newest:]
 
 
 def _events(query: dict[str, Any]) -> Iterable[dict[str, Any]]:

@@ -16,7 +16,7 @@ from supervisor.cli.show import screen
 
 _PATIENCE_SECONDS = 10.0
 _LAST_LINES = 5
-_LONGEST = 500
+_LONGEST = 200
 """Characters of a line that are shown."""
 _BAD = ("refused", "failing", "reverted")
 
@@ -54,24 +54,24 @@ def report(app: str, *, as_json: bool) -> int:
 
 
 def _last_words(status: dict[str, Any]) -> None:
-    """Write what units that are not well wrote last, as far as the journal can be read."""
+    """Write what units that are not well wrote last, as the daemon tells it: secrets are masked."""
     from supervisor.cli.show.status_view import is_troubled
 
     units = (unit for app in status.get("apps", ()) for unit in app.get("units", ()))
-    for unit in filter(is_troubled, units):
-        from supervisor.cli.local.journal import unit_lines
-
+    for unit in filter(is_troubled, units if status["running"] else ()):
+        query = {"unit": unit["name"], "limit": 4 * _LAST_LINES}
         try:
-            lines = [*unit_lines([unit["name"]], newest=4 * _LAST_LINES)]
-        except Refused:
-            return
+            body = ask("/v1/logs", query=query, timeout_seconds=_PATIENCE_SECONDS)
+        except (NotRunning, Refused):
+            return  # no journal that can be read
         # What systemd says of it stands above.
-        lines = [line for line in lines if line.by != "systemd"][-_LAST_LINES:]
-        if lines:
+        told = [one for one in json.loads(body).get("lines", ()) if one.get("by") != "systemd"]
+        if told:
             screen.say()
             screen.say((unit["name"], "strong"), (" wrote last:", "dim"))
-        for line in lines:
-            screen.say("  ", line.text[:_LONGEST])
+        for one in told[-_LAST_LINES:]:
+            text = one["text"]
+            screen.say("  ", text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
 
 
 def is_well(status: dict[str, Any]) -> bool:
