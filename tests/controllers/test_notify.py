@@ -4,18 +4,24 @@ import anyio
 import msgspec
 import pytest
 
+from supervisor.core.status.overview import overview
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.incident import Incident
 from supervisor.model.notify import Outbox
 from supervisor.model.notify_settings import NotifyKind, NotifySettings
 from supervisor.model.setting_types import Seconds, SecretRef
+from supervisor.model.status import OrderRequest
 
 pytestmark = pytest.mark.anyio
 PHONE, MAIL = SecretRef("file:~/phone"), SecretRef("file:~/mail")
 URL, MAIL_URL = b"ntfy://hunter2", b"mailto://me:pw@example.org"
 PHOTOS = {"photos/gallery.container": ""}
 REFUSED = {"photos/gallery.container": "refuse=unsupported-key"}
+
+
+async def nothing(_):
+    """Nobody looks at what is reported."""
 
 
 def notifier(url=PHONE, **more):
@@ -296,3 +302,31 @@ async def test_nothing_is_armed_where_nobody_is_told(told):
         await crash(told)
         assert daemon.queue.due_in("notify:phone") is None
         assert not told.messenger.tries
+
+
+async def test_an_app_that_is_suspended_while_it_is_down_is_not_said_to_be_well(told):
+    async with told.running() as daemon:
+        await crash(told)
+        assert len(told.messenger.sent) == 1
+        await daemon.service.suspend(OrderRequest(apps=("photos",), reason="I look at it"))
+        await anyio.sleep(4_000)
+        assert len(told.messenger.sent) == 1
+        status = daemon.service.status()
+        assert [one.app for one in status.incidents] == ["photos"]
+        seen = overview(msgspec.to_builtins(status), told.clock.now())
+        assert any("I look at it" in line.text for line in seen.waiting)
+    async with told.running() as daemon:
+        await anyio.sleep(200)
+        assert len(told.messenger.sent) == 1, "nor after a restart"
+        await daemon.service.resume(OrderRequest(apps=("photos",)), nothing)
+        await anyio.sleep(200)
+        assert len(told.messenger.sent) == 1, "nor anew, once it is tried again"
+        await mend(told)
+        assert told.messenger.titles[1:] == ["photos is well again"]
+
+
+async def test_what_is_down_in_a_suspension_is_no_news(told):
+    async with told.running() as daemon:
+        await daemon.service.suspend(OrderRequest(apps=("photos",)))
+        await crash(told)
+        assert not told.messenger.sent

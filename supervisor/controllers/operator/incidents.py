@@ -11,13 +11,15 @@ from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.keys import Kind, parse
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
-from supervisor.core.status.incidents import BAD, incidents
+from supervisor.core.status.incidents import BAD, SUSPENDED, incidents
 from supervisor.kit.clock import Clock
 from supervisor.model.incident import Incident
 from supervisor.model.status import AppStatus, Status
 
 _ANYWAY = (Kind.CERTIFICATE, Kind.ALL_APPS, Kind.WEBHOOKS, Kind.DISK, Kind.RESYNC)
 """After these there may be others without a sign that is cheap to see."""
+
+_SIGNS = (*BAD, SUSPENDED)
 
 Listener = Callable[[Sequence[Incident], Sequence[Incident]], None]
 """Hears which incidents were opened, and which are over."""
@@ -44,7 +46,7 @@ class IncidentLog(msgspec.Struct, kw_only=True):
         """Return the status with what is wrong in it, each since when."""
         now = self.clock.now()
         known = self.ledger.all(Incident)
-        found = incidents(msgspec.to_builtins(status), now)
+        found = incidents(msgspec.to_builtins(status), now, known=known)
         return replace(status, incidents=tuple(_since(one, known, now) for one in found.values()))
 
     def follow(self, status: Callable[[], Status], *, after: Collection[str]) -> None:
@@ -81,7 +83,7 @@ class IncidentLog(msgspec.Struct, kw_only=True):
 
     def _signs_now(self) -> Iterable[object]:
         board = self.board
-        yield from (one for one in board.apps.values() if one.state in BAD or _has_failed(one))
+        yield from (one for one in board.apps.values() if one.state in _SIGNS or _has_failed(one))
         yield from (one.error for one in board.sources.values() if one.error)
         yield from board.problems.values()
         yield from (found for found in self.desired_state.source_findings.values() if found)

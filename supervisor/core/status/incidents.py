@@ -21,6 +21,10 @@ REGISTRIES = "images/"
 """What the names of registries whose webhooks are heard begin with, beside those of sources."""
 BAD = ("refused", "failing", "reverted")
 """States of an app in which something is wrong with it."""
+SUSPENDED = "suspended"
+"""The state of an app that says nothing of what is wrong."""
+_SEEN_ANYWAY = (IncidentCode.UPDATE_FAILED, IncidentCode.CERTIFICATE_FAILING)
+"""Of these an app's state says nothing, nor do its passes."""
 
 _OF_FINDINGS = {
     "refused": IncidentCode.APP_REFUSED,
@@ -49,15 +53,42 @@ _COMMANDS = {
 """What to type next; else to have it tried again."""
 
 
-def incidents(status: dict[str, Any], now: float) -> dict[str, Incident]:
-    """Return all that is wrong, by its key; of several things with one key the first."""
+def incidents(
+    status: dict[str, Any], now: float, *, known: Mapping[str, Incident] | None = None
+) -> dict[str, Incident]:
+    """Return all that is wrong, by its key; of several things with one key the first.
+
+    Of an app that is suspended, what is `known` already goes on until it is seen to be over; what
+    a person does to it meanwhile is nobody's news.
+    """
     found: dict[str, Incident] = {}
     for one in (*_of_podvisor(status), *_of_sources(status)):
         found.setdefault(one.key, one)
     for app in status.get("apps", ()):
         for one in _of_app(app, now):
             found.setdefault(one.key, one)
+        if app["state"] == SUSPENDED:
+            mine = (one for one in (known or {}).values() if one.app == app["name"])
+            for one in mine:
+                if _goes_on(one, app):
+                    found.setdefault(one.key, one)
     return found
+
+
+def _goes_on(one: Incident, app: dict[str, Any]) -> bool:
+    """Whether what was wrong before an app was suspended still is.
+
+    Passes find out most of it, and they are held back: that stays until they go on.
+    """
+    if one.code in _SEEN_ANYWAY:
+        return False
+    if one.code in (IncidentCode.UNIT_DOWN, IncidentCode.UNIT_UNHEALTHY):
+        needs = (need["subject"] for need in app.get("waiting", ()) if need.get("failing"))
+        bad = (unit["name"] for unit in app.get("units", ()) if _is_bad(unit))
+        return one.subject in (*needs, *bad)
+    if one.code is IncidentCode.APP_REFUSED and one.subject:
+        return one.subject in (finding.get("path") for finding in app.get("findings", ()))
+    return True
 
 
 def _of_podvisor(status: dict[str, Any]) -> Iterator[Incident]:
@@ -172,13 +203,20 @@ def _failing_needs(app: dict[str, Any], logs: Mapping[str, tuple[str, ...]]) -> 
             )
 
 
+def _is_down(unit: dict[str, Any]) -> bool:
+    return bool(unit.get("wanted") and not (unit.get("up") or unit.get("ended_well")))
+
+
+def _is_bad(unit: dict[str, Any]) -> bool:
+    return _is_down(unit) or unit.get("health") == "unhealthy" or unit["active"] == "failed"
+
+
 def _bad_units(app: dict[str, Any], now: float) -> Iterator[Incident]:
     for unit in app.get("units", ()):
-        name = unit["name"]
-        down = unit.get("wanted") and not (unit.get("up") or unit.get("ended_well"))
-        unhealthy = unit.get("health") == "unhealthy"
-        if not down and not unhealthy and unit["active"] != "failed":
+        if not _is_bad(unit):
             continue
+        name, down = unit["name"], _is_down(unit)
+        unhealthy = unit.get("health") == "unhealthy"
         how = unit.get("ended") or unit.get("result") or unit["active"] or "unknown"
         is_up = unhealthy and not down
         health = health_in_words(unit, now)

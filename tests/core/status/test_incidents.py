@@ -132,3 +132,49 @@ def test_what_is_said_of_the_same_thing_may_change_and_its_key_does_not() -> Non
     later = found(state="failing", units=[{**down, "failures": 3, "next_try_at": NOW + 60}])
     assert first.keys() == later.keys()
     assert [*first.values()] != [*later.values()]
+
+
+DOWN = {**UNIT, "active": "failed", "up": False}
+SICK = {**UNIT, "health": "unhealthy", "health_since": NOW}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "meanwhile", "mended"),
+    [
+        ({"units": [DOWN]}, {"units": [DOWN]}, {"units": [UNIT]}),
+        ({"units": [SICK]}, {"units": [SICK]}, {"units": [UNIT]}),
+        ({"units": [SICK]}, {"units": [DOWN]}, {"units": [UNIT]}),
+        (
+            {"state": "refused", "findings": [{"message": "no", "path": "web.container"}]},
+            {"findings": [{"message": "no", "path": "web.container"}]},
+            {"findings": []},
+        ),
+        # Seen by passes alone, which are held back.
+        ({"waiting": [{"kind": "job", "subject": "j", "text": "j", "failing": True}]}, {}, None),
+        ({"state": "reverted", "findings": [{"message": "web.service failed"}]}, {}, None),
+        ({}, {}, None),
+    ],
+)
+def test_what_is_wrong_with_an_app_that_is_suspended_stays_open(wrong, meanwhile, mended) -> None:
+    known = found(**{"state": "failing", **wrong})
+
+    def suspended(more):
+        return incidents({"apps": [{**APP, **more, "state": "suspended"}]}, NOW, known=known)
+
+    assert known
+    assert suspended(meanwhile).keys() == known.keys()
+    assert mended is None or suspended(mended) == {}
+
+
+def test_what_is_done_to_an_app_that_is_suspended_opens_nothing() -> None:
+    assert found(state="suspended", units=[DOWN]) == {}
+
+
+def test_a_failed_version_that_was_given_another_try_is_over_in_a_suspension_too() -> None:
+    failed = {"image": "nginx", "version": {"runs": "x"}, "why": "no", "failed": True}
+    known = found(updates=[failed])
+    one = {**APP, "state": "suspended"}
+    assert incidents({"apps": [{**one, "updates": [failed]}]}, NOW, known=known).keys() == (
+        known.keys()
+    )
+    assert incidents({"apps": [one]}, NOW, known=known) == {}
