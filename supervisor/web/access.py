@@ -8,6 +8,7 @@
 | anybody, where nobody but this machine comes | may look, and nothing else |
 """
 
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -27,7 +28,10 @@ _FORMS = "podvisor-forms"
 _TRIES_PER_MINUTE = 10
 _OPEN = ("/login", "/static/")
 _FOR_PROGRAMS = ("/v1/", "/metrics", "/live", "/openapi.json")
-_TOKEN_WORDS = ("token", "access_token", "api_key", "apikey")
+_READING = ("GET", "HEAD")
+_TOKEN_NAME = re.compile(r"token$|^(api|access)?key$|^(bearer|auth|authorization|password)$")
+"""Of a parameter, in small letters and without hyphens and the like. Values are not looked at: an
+answer to a guess would be one more place to guess at."""
 _IN_URL = (
     "A token does not belong into a URL: from there it gets into histories and logs. "
     "Take another one, and send it as: Authorization: Bearer TOKEN"
@@ -53,9 +57,9 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     @web.middleware
     async def known(self, request: web.Request, handler: _Handler) -> web.StreamResponse:
         """Middleware."""
-        self._look_at_url(request)
+        _look_at_url(request)
         visitor = self._visitor(request)
-        if self.is_closed and not visitor.is_known and not request.path.startswith(_OPEN):
+        if self._is_shown_to_known(request) and not visitor.is_known:
             if request.path.startswith(_FOR_PROGRAMS):
                 raise web.HTTPUnauthorized(text="send the token", headers=_BEARER)
             raise web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='')}")
@@ -70,7 +74,6 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
     def log_in(self, request: web.Request, token: str, name: str) -> str | None:
         """Return the cookie of a new session; None if that is not the token."""
-        self._check_tries(request)
         if self.token is None or not self.token.is_it(token):
             self._count_try(request)
             return None
@@ -103,26 +106,47 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _program(self, request: web.Request, given: str) -> Visitor:
+        if self.token is not None and self.token.is_it(given):
+            return Visitor(is_known=True, is_program=True, may_order=self.actions)
+        if request.method in _READING and not self._is_shown_to_known(request):
+            return Visitor(can_log_in=self.token is not None)
         if self.token is None:
             raise web.HTTPUnauthorized(text="there is no token here", headers=_BEARER)
-        self._check_tries(request)
-        if not self.token.is_it(given):
-            self._count_try(request)
-            raise web.HTTPUnauthorized(text="that is not the token", headers=_BEARER)
-        return Visitor(is_known=True, is_program=True, may_order=self.actions)
+        self._count_try(request)
+        raise web.HTTPUnauthorized(text="that is not the token", headers=_BEARER)
 
-    def _look_at_url(self, request: web.Request) -> None:
-        for name, value in request.query.items():
-            if name.lower() in _TOKEN_WORDS or (self.token and self.token.is_it(value)):
-                raise web.HTTPBadRequest(text=_IN_URL)
-
-    def _check_tries(self, request: web.Request) -> None:
-        if self.tries.left(_address(request), now=time.monotonic()) < 1:
-            text = "It was tried too often in vain: wait a minute."
-            raise web.HTTPTooManyRequests(text=text, headers={"Retry-After": "60"})
+    def _is_shown_to_known(self, request: web.Request) -> bool:
+        """Whether who only looks there has to say who it is."""
+        return self.is_closed and not request.path.startswith(_OPEN)
 
     def _count_try(self, request: web.Request) -> None:
-        self.tries.take(_address(request), now=time.monotonic())
+        """Count one in vain, or say that there were too many.
+
+        The right token is never asked how many there were: else whoever sends wrong ones from an
+        address, perhaps yesterday's, would keep out all others who come from there.
+        """
+        address, now = self._address(request), time.monotonic()
+        if self.tries.left(address, now=now) < 1:
+            text = "It was tried too often in vain: wait a minute."
+            raise web.HTTPTooManyRequests(text=text, headers={"Retry-After": "60"})
+        self.tries.take(address, now=now)
+
+    def _address(self, request: web.Request) -> str:
+        """Return what tries in vain are counted by: behind a proxy, the address that it names.
+
+        A proxy is who has the socket, or whose word is taken for who people are. Of a port of this
+        machine alone, whoever comes from here could be anybody.
+        """
+        peer, forwarded = request.remote or "", ""
+        if not peer or self.user_header:
+            forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
+        return rate_limit_key(sender(peer or "127.0.0.1", forwarded, _LOCAL).address)
+
+
+def _look_at_url(request: web.Request) -> None:
+    for name in request.query:
+        if _TOKEN_NAME.search(re.sub(r"[^a-z]", "", name.lower())):
+            raise web.HTTPBadRequest(text=_IN_URL)
 
 
 def set_session(response: web.Response, cookie: str, *, is_secure: bool) -> None:
@@ -152,9 +176,3 @@ def is_from_here(request: web.Request) -> bool:
     """Whether it comes by a Unix socket, or from this machine itself."""
     peer = request.remote or ""
     return peer == "" or sender(peer, "", _LOCAL).by_proxy
-
-
-def _address(request: web.Request) -> str:
-    """Return what failed tries are counted by: behind a proxy here, the one that it names."""
-    forwarded = request.headers.get("X-Forwarded-For", "")
-    return rate_limit_key(sender(request.remote or "127.0.0.1", forwarded, _LOCAL).address)

@@ -43,6 +43,8 @@ def guarded(names: Collection[str], *, takes_forms: bool = False) -> Middleware:
             if isinstance(error, web.HTTPMethodNotAllowed):
                 raise error
             raise web.HTTPMethodNotAllowed(request.method, methods)
+        if len(request.headers.getall("Host", ())) > 1:
+            raise web.HTTPBadRequest(text="There is more than one Host header.")
         host = _without_port(request.headers.get("Host", "")).lower()
         if host not in known and (not host or host != _own_address(request)):
             text = "It is not known by this name: add it to “hosts” of [web], then podvisor setup."

@@ -228,6 +228,15 @@ class TestWhoIsAnswered:
         assert answer.status == 421
         assert "hosts" in await answer.text()
 
+    @pytest.mark.parametrize("second", ["evil.example", "localhost"])
+    async def test_two_names_at_once(self, page: Any, second: str) -> None:
+        async with await anyio.connect_tcp("127.0.0.1", page.port) as stream:
+            names = f"Host: localhost\r\nHost: {second}\r\n"
+            await stream.send(f"GET / HTTP/1.1\r\n{names}Connection: close\r\n\r\n".encode())
+            answer = b"".join([part async for part in stream])
+        assert answer.split()[1] == b"400"  # of newer releases of aiohttp itself
+        assert b"Host" in answer
+
     async def test_a_page_of_another_site(self, page: Any) -> None:
         other = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
         assert (await page.get("/v1/status", headers=other)).status == 403
