@@ -74,6 +74,7 @@ class Pages:
             health=lambda unit: health_in_words(unit, now),
             trouble=lambda unit: trouble_in_words(unit, now),
             update=lambda image: words.update(image, now),
+            unknown=lambda image: words.unknown(image, now),
             visitor=VISITOR.get(),
             **values,
         )
@@ -87,7 +88,9 @@ def _printable(value: Any) -> Any:
 
 
 def _moment(moment: float) -> Markup:
-    """Write a moment as this machine's clock has it."""
+    """Write a moment as this machine's clock has it; `never` for 0."""
+    if not moment:
+        return Markup("never")
     there = time.localtime(moment)
     exact = time.strftime("%Y-%m-%dT%H:%M:%S%z", there)
     return Markup('<time datetime="{}">{}</time>').format(exact, _clock(moment))
@@ -97,8 +100,8 @@ def _clock(moment: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
 
 
-def _since(now: float, moment: float) -> Markup | str:
-    """Write how long ago it was, with the moment itself for who points at it."""
+def _since(now: float, moment: float) -> Markup:
+    """Write how long ago it was, with the moment itself for who points at it; `never` for 0."""
     if not moment:
-        return ""
+        return Markup("never")
     return Markup('<time title="{}">{}</time>').format(_clock(moment), relative(moment, now=now))

@@ -8,7 +8,12 @@ from typing import Any
 import msgspec
 
 from supervisor.core.health.release import images_in_words
-from supervisor.core.images.words import short_name, update_in_words, version_in_words
+from supervisor.core.images.words import (
+    short_name,
+    unknown_in_words,
+    update_in_words,
+    version_in_words,
+)
 from supervisor.core.status.diff import unified
 from supervisor.model.diff import TextPair
 from supervisor.model.image import Pin
@@ -95,6 +100,11 @@ def version_words(version: dict[str, Any]) -> str:
 def update(image: dict[str, Any], now: float) -> str:
     """Say which newer version of it is held back, why, and until when."""
     return update_in_words(image["image"], image["held"], now=now)
+
+
+def unknown(image: dict[str, Any], now: float) -> str:
+    """Say why it is not known whether there is a newer version of it; empty if it is known."""
+    return unknown_in_words(image, now=now)
 
 
 def releases_of(history: dict[str, Any]) -> list[Release]:

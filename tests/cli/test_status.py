@@ -428,12 +428,12 @@ def test_images_that_cannot_be_asked_about_are_told_once_for_all_apps(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     unknown = (
-        UnknownImages(registry="quay.io", images=3, since=NOW - 300, problem="Connection refused"),
+        UnknownImages(registry="quay.io", images=3, since=NOW - 300, problem="timed out"),
         UnknownImages(registry="quay.io", images=1, problem="quay.io wants a login"),
     )
     status = msgspec.structs.replace(WELL, unknown_images=unknown)
     assert drawn(capsys, status)[-4:] == [
-        "! 3 images of quay.io are unknown since 5min ago: Connection refused (podvisor images)",
+        "! 3 images of quay.io are unknown, last answered 5min ago: timed out (podvisor images)",
         "! 1 image of quay.io is unknown: quay.io wants a login (podvisor images)",
         "",
         "1 app ready; 4 images unknown.",

@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
 from supervisor.model.comparison import Comparison, ImagePair
@@ -11,7 +12,8 @@ from supervisor.model.counters import ProcessUsage
 from supervisor.model.diff import TextPair
 from supervisor.model.errors import Finding
 from supervisor.model.events import Event, EventKind
-from supervisor.model.image import ImageVersion
+from supervisor.model.health import Health
+from supervisor.model.image import ImageKnowledge, ImageQuestion, ImageVersion
 from supervisor.model.image_status import ImageStatus
 from supervisor.model.log import LogLine
 from supervisor.model.machine import CheckUse, DiskUse, Machine, Sample, UnitUse
@@ -384,6 +386,49 @@ async def test_the_story_of_an_app(page: Any, service: FakeService) -> None:
     assert "others" not in text
     assert "nginx 1.27 (cccccccccccc)" in text
     assert "<script>alert" not in text
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_no_moment_is_the_year_1970(page: Any, service: FakeService) -> None:
+    unit = UnitStatus(name="web.service", active="active", sub="running", health=Health.UNHEALTHY)
+    service.apps = (app("web", AppState.FAILING, revision="a" * 40, units=(unit,)),)
+    service.more = {"sources": (SourceStatus(name="home", location="/home/pi/apps", error="gone"),)}
+    for path in ("/", "/apps/web"):
+        text = await text_of(page, path)
+        assert "1970" not in text
+        assert "aaaaaaaa" in text
+    assert "since never" not in text
+    assert "never" in await text_of(page, "/")
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_of_which_images_it_is_unknown_whether_there_is_a_newer_version(
+    page: Any, service: FakeService
+) -> None:
+    service.apps = (app("web"),)
+    runs = ImageVersion(runs=f"docker.io/library/nginx@sha256:{'c' * 64}", tag="latest")
+    asked = ImageKnowledge(
+        question=ImageQuestion(image="docker.io/library/nginx:latest"),
+        newest=runs,
+        asked_at=time.time(),
+        answered_at=time.time() - 3 * 3_600,
+        problem="docker.io: Connection refused",
+        hint="is the network up?",
+        failures=2,
+    )
+    image = ImageStatus(app="web", image="docker.io/library/nginx:latest", running=runs)
+    service.shown_images = (msgspec.structs.replace(image, known=asked),)
+    text = await text_of(page, "/apps/web")
+    assert "nginx is unknown, last answered 3h ago: docker.io: Connection refused" in text
+    assert "is the network up?" in text
+    never = msgspec.structs.replace(asked, answered_at=0.0)
+    service.shown_images = (msgspec.structs.replace(image, known=never),)
+    assert "nginx is unknown, never answered: docker.io" in await text_of(page, "/apps/web")
+    unfit = msgspec.structs.replace(asked, failures=0, problem="no tag fits 1.*")
+    service.shown_images = (msgspec.structs.replace(image, known=unfit),)
+    assert "nginx is unknown: no tag fits 1.*" in await text_of(page, "/apps/web")
+    service.shown_images = (msgspec.structs.replace(image, known=asked, off=True),)
+    assert "unknown" not in await text_of(page, "/apps/web")
 
 
 @pytest.mark.usefixtures("daemon")

@@ -11,7 +11,14 @@ import msgspec
 
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
-from supervisor.core.images.words import policy_words, short_name, update_in_words, version_in_words
+from supervisor.core.images.words import (
+    is_unknown,
+    policy_words,
+    short_name,
+    unknown_in_words,
+    update_in_words,
+    version_in_words,
+)
 from supervisor.kit.texts import count, relative
 from supervisor.model.image import ImagePolicy, ImageVersion
 
@@ -69,11 +76,6 @@ def would_be(reply: dict[str, Any]) -> None:
         say(f"Nothing would be updated ({count(len(images), 'image')} followed).")
 
 
-def is_unknown(image: dict[str, Any]) -> bool:
-    """Whether a newer version is looked for, and it cannot be said whether there is one."""
-    return bool(image.get("known", {}).get("problem")) and not image.get("off")
-
-
 def is_well(images: Sequence[dict[str, Any]]) -> bool:
     """Whether of all images the newest version is known, and none failed here."""
     failed = (one.get("held") or {} for one in images)
@@ -126,10 +128,7 @@ def _lines(one: dict[str, Any], now: float, *, whole: bool) -> Iterator[list[Cel
     name, known = f"{one['app']}: ", one.get("known") or {}
     image = short_name(one["image"])
     if is_unknown(one):
-        since = known.get("answered_at", 0.0)
-        when = f"since {relative(since, now=now)}" if since else "so far"
-        text = f"{image} is unknown {when}: {known['problem']}"
-        yield [("✗ ", "bad"), (name, "strong"), text]
+        yield [("✗ ", "bad"), (name, "strong"), unknown_in_words(one, now=now)]
         if known.get("hint"):
             yield ["    ", (known["hint"], "dim")]
     if one.get("on_trial"):

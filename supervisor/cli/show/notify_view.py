@@ -49,8 +49,9 @@ def _below(one: dict[str, Any], now: float) -> None:
     say()
     say((f"{one['name']}:", "strong"))
     if one.get("failure"):
-        since = relative(one["failing_since"], now=now)
-        say("  ", ("✗ ", "bad"), f"cannot send (since {since}): {one['failure']}")
+        began = one.get("failing_since")
+        since = f" (since {relative(began, now=now)})" if began else ""
+        say("  ", ("✗ ", "bad"), f"cannot send{since}: {one['failure']}")
         if one.get("hint"):
             say("    ", (one["hint"], "dim"))
     for news in waiting[:_MOST_WAITING]:

@@ -157,8 +157,9 @@ def _sources(sources: list[dict[str, Any]], now: float) -> None:
         if source.get("proposal"):
             _proposal(source["name"], source["proposal"])
         if source.get("error"):
-            since = relative(source.get("error_since", 0.0), now=now)
-            say(("✗ ", "bad"), f"{source['name']}: {source['error']}", (f" ({since})", "dim"))
+            began = source.get("error_since")
+            since = f" ({relative(began, now=now)})" if began else ""
+            say(("✗ ", "bad"), f"{source['name']}: {source['error']}", (since, "dim"))
         for finding in source.get("findings", ()):
             screen.finding(finding, indent="")
     parts = ("error", "findings", "webhook", "proposal")

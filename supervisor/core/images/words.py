@@ -53,6 +53,25 @@ def policy_words(policy: ImagePolicy) -> str:
     return text
 
 
+def is_unknown(image: dict[str, Any]) -> bool:
+    """Whether a newer version is looked for, and it cannot be said whether there is one."""
+    return bool(image.get("known", {}).get("problem")) and not image.get("off")
+
+
+def unknown_in_words(image: dict[str, Any], *, now: float) -> str:
+    """Say in one line why it is not known whether there is a newer version; empty if it is known.
+
+    `image` is the plain JSON of an `ImageStatus`.
+    """
+    if not is_unknown(image):
+        return ""
+    known = image["known"]
+    answered = known.get("answered_at", 0.0)
+    when = f"last answered {relative(answered, now=now)}" if answered else "never answered"
+    told = f", {when}" if known.get("failures") else ""
+    return f"{short_name(image['image'])} is unknown{told}: {known['problem']}"
+
+
 def update_in_words(image: str, update: dict[str, Any], *, now: float) -> str:
     """Say in one line which newer version is held back, or failed here, and why."""
     new = update["version"]

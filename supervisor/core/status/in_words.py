@@ -71,12 +71,12 @@ def health_in_words(unit: dict[str, Any], now: float) -> str:
     word = unit.get("health", "")
     if not word:
         return ""
-    parts = [relative(unit["health_since"], now=now)]
+    parts = [relative(unit["health_since"], now=now)] if unit.get("health_since") else []
     if unit.get("health_streak"):
         parts.append(f"{count(unit['health_streak'], 'failed check')} in a row")
     if unit.get("health_interval"):
         parts.append(f"checked every {format_duration(unit['health_interval'])}")
-    text = f"{word} ({', '.join(parts)})"
+    text = f"{word} ({', '.join(parts)})" if parts else word
     if unit.get("health_output"):
         text += f": {unit['health_output']}"
     return text
@@ -101,7 +101,7 @@ def unknown_in_words(one: dict[str, Any], now: float) -> str:
     number = one["images"]
     images = f"{count(number, 'image')} of {one['registry']} {'is' if number == 1 else 'are'}"
     since = one.get("since", 0.0)
-    when = f" since {relative(since, now=now)}" if since else ""
+    when = f", last answered {relative(since, now=now)}" if since else ""
     return f"{images} unknown{when}: {one['problem']} (podvisor images)"
 
 
