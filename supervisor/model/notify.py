@@ -38,6 +38,8 @@ class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What to type next."""
     log: tuple[str, ...] = ()
     """The last lines of what failed."""
+    end: str = ""
+    """Of what is wrong, what is told when it is over."""
     until: float = 0.0
     """When it ends by itself, if that is known: seconds since the epoch."""
     is_end: bool = False

@@ -330,3 +330,21 @@ async def test_what_is_down_in_a_suspension_is_no_news(told):
         await daemon.service.suspend(OrderRequest(apps=("photos",)))
         await crash(told)
         assert not told.messenger.sent
+
+
+async def test_of_two_that_are_sick_one_that_is_well_is_no_all_clear(told):
+    told.reader.put("home", PHOTOS | {"photos/thumbs.container": ""})
+    async with told.running():
+        for unit in ("gallery.service", "thumbs.service"):
+            told.machine.broken.add(unit)
+            told.systemd.dies(unit)
+        await anyio.sleep(100)
+        assert told.messenger.titles == ["2 problems: photos"]
+        told.machine.broken.remove("thumbs.service")
+        await anyio.sleep(4_000)
+        assert told.messenger.titles[1:] == ["one problem of photos is over, 1 goes on"]
+        message = told.messenger.sent[1][1]
+        assert message.type == "warning"
+        assert "thumbs.service is no longer down" in message.body
+        await mend(told)
+        assert told.messenger.titles[2:] == ["photos is well again"]

@@ -89,7 +89,12 @@ class NotifyController(msgspec.Struct, kw_only=True):
         due = box.due_at(outbox, settings, now)
         batch = box.batch(outbox, settings, now) if due and due <= now + _TICK_SECONDS else ()
         if batch:
-            message = message_of(batch, host=_host(), left_out=outbox.left_out)
+            message = message_of(
+                batch,
+                host=_host(),
+                left_out=outbox.left_out,
+                open_now=[one for key, one in self._wrong().items() if key != _own(name)],
+            )
             try:
                 await self._send(
                     settings, message, then=partial(self._sent, name, batch, message.title)
@@ -147,6 +152,9 @@ class NotifyController(msgspec.Struct, kw_only=True):
     def _outbox(self, name: str) -> Outbox:
         return self.ledger.get(Outbox, name) or Outbox()
 
+    def _wrong(self) -> dict[str, News]:
+        return of_incidents(self.ledger.all(Incident))
+
     def _looks(self) -> tuple[object, ...]:
         """Return what on the board is news when it changes."""
         board = self.board
@@ -161,8 +169,7 @@ class NotifyController(msgspec.Struct, kw_only=True):
             self._catch_up(known)
         happened, self._happened = self._happened, []
         now, board = self.clock.now(), self.board
-        incidents = self.ledger.all(Incident)
-        lasting = of_incidents(incidents)
+        lasting = self._wrong()
         lasting |= {one.key: one for one in of_board(board.apps.values(), board.proposals)}
         with self.ledger.together():
             for name in known.keys() - self.settings.now.notify.keys():

@@ -7,7 +7,6 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from supervisor.core.notify.news import counted
-from supervisor.kit.texts import count
 from supervisor.model.notify import Lasts, Message, MessageType, News
 from supervisor.model.notify_settings import NotifyKind
 
@@ -19,6 +18,8 @@ _MENTION = re.compile(r"@(?=everyone\b|here\b|channel\b|all\b|room\b)|(?<=<)(?=[
 """What calls people together in chats."""
 _JOINER = "\N{WORD JOINER}"
 _BAD = {NotifyKind.PROBLEM, NotifyKind.REVERTED, NotifyKind.CERTIFICATE, NotifyKind.DISK}
+_GOOD = 2
+"""The rank of what may be known, and has to be by nobody."""
 _HEADLINES = {
     NotifyKind.REVERTED: "{who} was taken back",
     NotifyKind.DISK: "a disk is nearly full",
@@ -40,12 +41,21 @@ _DETAILS = (
 """From all that is known to a line for each; the first counts that fits."""
 
 
-def message_of(batch: Sequence[News], *, host: str, left_out: int = 0) -> Message:
-    """Say it all in one message; what does not fit is counted."""
+def message_of(
+    batch: Sequence[News], *, host: str, left_out: int = 0, open_now: Iterable[News] = ()
+) -> Message:
+    """Say it all in one message, the gravest first; what does not fit is counted.
+
+    `open_now` is all that is wrong at this moment: nothing is well of which some still is.
+    """
+    batch = sorted(batch, key=_rank)
+    told = {one.key for one in batch}
+    ended = {one.who for one in batch if _is_over(one)}
+    rest = [one for one in open_now if one.key not in told and one.who in ended]
     return Message(
-        title=plain(f"{host}: {_headline(batch)}", LONGEST_TITLE),
-        body=_body(batch, left_out),
-        type=_type(batch),
+        title=plain(f"{host}: {_headline(batch, len(rest))}", LONGEST_TITLE),
+        body=_body(batch, left_out, rest),
+        type=_type(batch, is_well=not rest),
     )
 
 
@@ -62,14 +72,36 @@ def plain(text: str, longest: int) -> str:
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 
 
-def _headline(batch: Sequence[News]) -> str:
+def _is_over(one: News) -> bool:
+    return one.is_end and one.lasts is Lasts.OPEN
+
+
+def _rank(one: News) -> int:
+    """Return its place among others: what is wrong, what a person has to do, what may be known."""
+    if one.is_end:
+        return _GOOD
+    if one.kind in _BAD - {NotifyKind.REVERTED} or one.kind is NotifyKind.CRASH:
+        return 0
+    is_for_person = {one.kind, one.also} & {NotifyKind.REVERTED, NotifyKind.WAITING}
+    return 1 if is_for_person else _GOOD
+
+
+def _headline(batch: Sequence[News], rest: int) -> str:
+    """`rest` is how much goes on of what some is over of."""
     if len(batch) == 1:
         (one,) = batch
         who = plain(one.who, 40)
+        if rest:
+            return f"one problem of {who} is over, {_going_on(rest)}"
         if one.kind in _HEADLINES:
             return _HEADLINES[one.kind].format(who=who)
         return one.text if one.app and one.text.startswith(one.app) else f"{who}: {one.text}"
-    return f"{counted(batch)}: {_names(dict.fromkeys(one.who for one in batch))}"
+    more = f"; {_going_on(rest)}" if rest else ""
+    return f"{counted(batch)}: {_names(dict.fromkeys(one.who for one in batch))}{more}"
+
+
+def _going_on(number: int) -> str:
+    return f"{number} {'goes' if number == 1 else 'go'} on"
 
 
 def _names(names: Collection[str]) -> str:
@@ -78,39 +110,64 @@ def _names(names: Collection[str]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more else "")
 
 
-def _type(batch: Iterable[News]) -> MessageType:
+def _type(batch: Iterable[News], *, is_well: bool) -> MessageType:
     kinds = {NotifyKind.RECOVERED if one.is_end else one.kind for one in batch}
     if kinds & _BAD:
         return MessageType.FAILURE
-    if kinds & {NotifyKind.CRASH, NotifyKind.WAITING}:
+    if not is_well or kinds & {NotifyKind.CRASH, NotifyKind.WAITING}:
         return MessageType.WARNING
     return MessageType.SUCCESS if NotifyKind.RECOVERED in kinds else MessageType.INFO
 
 
-def _body(batch: Sequence[News], left_out: int) -> str:
-    parts: list[str] = []
-    for letters, lines, width, is_full in _DETAILS:
-        parts = [_part(one, letters, lines, width, is_full=is_full) for one in batch]
-        text = _joined(parts, 0, left_out, apart=is_full)
-        if len(text) <= LONGEST_BODY:
-            return text
-    said = range(len(batch) - 1, 0, -1)
-    cuts = (_joined(parts[:n], len(batch) - n, left_out, apart=False) for n in said)
+def _body(batch: Sequence[News], left_out: int, rest: Sequence[News]) -> str:
+    """Say each as fully as there is room; good news gives way first."""
+    grave = [one for one in batch if _rank(one) < _GOOD] or batch
+    minor = batch[len(grave) :]
+    goes_on = [f"Goes on: {plain(_named(one), 120)}" for one in rest[:1]]
+    for at, detail in enumerate(_DETAILS):
+        parts = [_part(one, *detail) for one in grave]
+        for smaller in _DETAILS[at:]:
+            others = [_part(one, *smaller) for one in minor]
+            unsaid = _unsaid((), left_out)
+            text = _joined([*parts, *others, *goes_on, *unsaid], is_apart=smaller[-1])
+            if len(text) <= LONGEST_BODY:
+                return text
+        lines = [_part(one, *_DETAILS[-1]) for one in minor]
+        for most in range(len(minor) - 1, -1, -1):
+            unsaid = _unsaid(minor[most:], left_out)
+            text = _joined([*parts, *lines[:most], *goes_on, *unsaid], is_apart=detail[-1])
+            if len(text) <= LONGEST_BODY:
+                return text
+    lines = [_part(one, *_DETAILS[-1]) for one in grave]
+    cuts = (
+        _joined([*lines[:most], *_unsaid(batch[most:], left_out)], is_apart=False)
+        for most in range(len(grave) - 1, -1, -1)
+    )
     return next(text for text in cuts if len(text) <= LONGEST_BODY)
 
 
-def _joined(parts: Sequence[str], more: int, left_out: int, *, apart: bool) -> str:
-    if unsaid := more + left_out:
-        parts = [*parts, f"And {count(unsaid, 'more', 'more')}: podvisor status"]
-    return ("\n\n" if apart else "\n").join(parts)
+def _unsaid(cut: Sequence[News], left_out: int) -> list[str]:
+    """Count what there is no room for, by kind."""
+    if not cut and not left_out:
+        return []
+    kinds = [counted(cut)] if cut else []
+    kinds += [f"{left_out} left out"] if left_out else []
+    return [f"And {len(cut) + left_out} more: podvisor status ({', '.join(kinds)})"]
 
 
-def _part(one: News, letters: int, lines: int, width: int, *, is_full: bool) -> str:
+def _joined(parts: Iterable[str], *, is_apart: bool) -> str:
+    return ("\n\n" if is_apart else "\n").join(parts)
+
+
+def _named(one: News) -> str:
     named = one.text if one.who in one.text else f"{one.who}: {one.text}"
-    if one.is_end:
-        said = "is over" if one.lasts is Lasts.OPEN else "has waited long enough"
-        named = f"{one.who}: {said}: {one.text}"
-    said_lines = [plain(named, letters)]
+    if one.is_end and one.lasts is not Lasts.OPEN:
+        return f"{one.who}: has waited long enough: {one.text}"
+    return named
+
+
+def _part(one: News, letters: int, lines: int, width: int, is_full: bool) -> str:  # noqa: FBT001
+    said_lines = [plain(_named(one), letters)]
     if is_full:
         if one.hint:
             said_lines.append(plain(one.hint, letters))

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from supervisor.kit.texts import count
 from supervisor.model.events import Event, EventKind
 from supervisor.model.image import HeldUpdate
-from supervisor.model.incident import Incident
+from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.notify import Lasts, News
 from supervisor.model.notify_settings import NotifyKind
 from supervisor.model.pull_request import ProposalStatus
@@ -19,6 +19,35 @@ _KIND_OF = {
 _CERTIFICATE = "certificate"
 _UNTOLD = ("settings-doubtful",)
 """Whoever writes the settings sees it."""
+_ENDS = {
+    IncidentCode.APP_REFUSED: "{app} is no longer refused",
+    IncidentCode.APP_REVERTED: "the revision of {app} that was taken back is no longer the newest",
+    IncidentCode.APP_FAILING: "{app} is no longer failing",
+    IncidentCode.JOB_FAILED: "{subject} no longer keeps {app} from being deployed",
+    IncidentCode.UPDATE_FAILED: "of {subject} no version is in quarantine any more",
+    IncidentCode.UNIT_DOWN: "{subject} is no longer down",
+    IncidentCode.UNIT_UNHEALTHY: "{subject} is no longer unhealthy",
+    IncidentCode.IMAGE_UNAVAILABLE: "image {subject} is no longer missed",
+    IncidentCode.SECRET_MISSING: "secret {subject} is no longer missed",
+    IncidentCode.CERTIFICATE_FAILING: "nothing is wrong with certificate {subject} any more",
+    IncidentCode.DEPENDENCY_FAILING: "{app} no longer misses what it needs of {subject}",
+    IncidentCode.FILES_CHANGED: "nobody changes the files of {app} any more",
+    IncidentCode.VOLUMES_FAILING: "nothing is wrong with the volumes of {app} any more",
+    IncidentCode.SOURCE_UNREADABLE: "source {subject} can be read again",
+    IncidentCode.SOURCE_REFUSED: "{subject} is no longer refused",
+    IncidentCode.SETTINGS_REFUSED: "the settings are no longer refused",
+    IncidentCode.SETTINGS_DOUBTFUL: "nothing of the settings is doubtful any more",
+    IncidentCode.HOST_UNFIT: "the machine no longer lacks what podvisor needs ({subject})",
+    IncidentCode.DISK_NEARLY_FULL: "there is room again in {subject}",
+    IncidentCode.LEDGER_UNWRITABLE: "what happens is written down again",
+    IncidentCode.WEBHOOKS_FAILING: "webhooks of {subject} can be heard again",
+    IncidentCode.COMMIT_STATUS_UNSENT: "the Git host of {subject} is told again",
+    IncidentCode.WRITEBACK_FAILING: "versions are written back to {subject} again",
+    IncidentCode.PULL_REQUEST_FAILING: "pull requests of {subject} can be opened again",
+    IncidentCode.NOTIFIER_FAILING: "notifier {subject} can send again",
+    IncidentCode.SUPERVISOR_FAILING: "podvisor can do again what failed: {subject}",
+}
+"""What is said of the end, true also where what was wrong has been removed."""
 _CUT_OFF = ("started-crashed", "started-power-lost")
 """Codes of a start after the last run did not end as it should."""
 
@@ -36,6 +65,7 @@ def of_incidents(incidents: Mapping[str, Incident]) -> dict[str, News]:
             hint=one.hint,
             command=one.command,
             log=one.log,
+            end=_ENDS[one.code].format(app=one.app, subject=one.subject),
             since=one.opened_at,
         )
         for key, one in incidents.items()

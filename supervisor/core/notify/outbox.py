@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from msgspec.structs import replace
 
 from supervisor.core.notify.when import next_digest, quiet_until
-from supervisor.kit.texts import relative
+from supervisor.kit.texts import format_duration
 from supervisor.model.notify import Lasts, News, Outbox, Told
 from supervisor.model.notify_settings import NotifyKind, NotifySettings
 
@@ -139,8 +139,8 @@ def _end_of(told: Told, lasting: Iterable[str], now: float) -> News | None:
     begun = told.news
     same = begun.key.rpartition(" ")[0]
     if begun.lasts is Lasts.OPEN:
-        began = relative(min(begun.since, now), now=now)
-        kind, text = NotifyKind.RECOVERED, f"{begun.text}; it began {began}"
+        lasted = format_duration(max(1, round(now - begun.since)))
+        kind, text = NotifyKind.RECOVERED, f"{begun.end or begun.text}, after {lasted}"
     elif any(one.rpartition(" ")[0] == same for one in lasting):
         return None  # a newer one waits
     elif 0 < begun.until <= now + _TICK_SECONDS:

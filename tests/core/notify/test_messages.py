@@ -1,5 +1,6 @@
 """What messages say."""
 
+import msgspec
 import pytest
 
 from supervisor.core.notify.message import LONGEST_BODY, message_of, sample_message
@@ -51,7 +52,8 @@ def test_of_too_many_each_has_a_line_and_the_rest_is_counted():
     message = message_of(batch, host="pi", left_out=7)
     *lines, last = message.body.splitlines()
     assert len(message.body) <= LONGEST_BODY
-    assert last == f"And {50 - len(lines) + 7} more: podvisor status"
+    cut = 50 - len(lines)
+    assert last == f"And {cut + 7} more: podvisor status ({cut} problems, 7 left out)"
     assert lines[0] == "app0: web.service is down (exit-code)"
 
 
@@ -60,8 +62,67 @@ def test_ends_are_good_news():
     message = message_of([end], host="pi")
     assert message.type == "success"
     mixed = message_of([end, problem("db")], host="pi")
-    assert mixed.title == "pi: 1 recovered, 1 problem: web, db"
+    assert mixed.title == "pi: 1 problem, 1 recovered: db, web"
     assert mixed.type == "failure"
+
+
+def deployed(number):
+    name = f"a{number:02}"
+    return News(key=name, kind=NotifyKind.DEPLOYED, app=name, text=f"{name} runs 1234 of home")
+
+
+def waiting(app="kept"):
+    return News(key=app, kind=NotifyKind.WAITING, app=app, text=f"{app} waits", hint="say so")
+
+
+@pytest.mark.parametrize("number", [1, 13, 22, 199])
+def test_a_problem_comes_first_and_gives_way_to_no_good_news(number):
+    bad = problem(
+        "zoo", text="zoo.service is down", hint="look", command="podvisor why zoo", log=("a", "b")
+    )
+    batch = [*map(deployed, range(number)), problem("old", is_end=True), waiting(), bad]
+    message = message_of(batch, host="pi")
+    assert message.title.startswith(f"pi: 1 problem, 1 waits for you, {number} deployed, 1 rec")
+    assert ": zoo, kept, a00" in message.title
+    assert message.body.startswith(
+        "zoo.service is down\nlook\nLast lines:\n  a\n  b\nNext: podvisor why zoo\n"
+    )
+    assert "kept waits\nsay so" in message.body
+    last = message.body.splitlines()[-1]
+    said = sum(f"a{one:02} runs" in message.body for one in range(number))
+    if number > said:
+        assert last == (
+            f"And {number - said + 1} more: podvisor status ({number - said} deployed, 1 recovered)"
+        )
+
+
+def test_nothing_is_well_of_which_some_still_is():
+    end = msgspec.structs.replace(
+        problem("duo", text="one.service is no longer unhealthy, after 20s", is_end=True),
+        kind=NotifyKind.RECOVERED,
+    )
+    two = msgspec.structs.replace(problem("duo", text="two.service is unhealthy"), key="two")
+    other = problem("else", text="else.service is down")
+    well = message_of([end], host="pi", open_now=[other])
+    assert (well.title, well.type) == ("pi: duo is well again", "success")
+    assert well.body == "duo: one.service is no longer unhealthy, after 20s"
+    half = message_of([end], host="pi", open_now=[two, other])
+    assert half.title == "pi: one problem of duo is over, 1 goes on"
+    assert half.type == "warning"
+    assert half.body.splitlines()[-1] == "Goes on: duo: two.service is unhealthy"
+    third = msgspec.structs.replace(end, key="third")
+    more = message_of([end, third], host="pi", open_now=[two])
+    assert more.title == "pi: 2 recovered: duo; 1 goes on"
+    assert more.type == "warning"
+
+
+def test_what_is_said_of_an_end_says_what_is_so_now():
+    for code in IncidentCode:
+        one = Incident(code=code, app="web", subject="x", text="x is down", opened_at=5.0)
+        for news in of_incidents({one.key: one}).values():
+            assert news.end
+            assert "{" not in news.end
+            assert "is down" not in news.end
 
 
 @pytest.mark.parametrize(
