@@ -1,6 +1,6 @@
 """What `podvisor doctor` sees in what the daemon, its settings and its service say."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -10,12 +10,16 @@ from supervisor.core.status.in_words import certificate_in_words, own_problems, 
 from supervisor.kit.texts import count
 from supervisor.model.doctor import Group
 from supervisor.model.errors import Finding
+from supervisor.model.incident import IncidentCode
 from supervisor.model.settings import Settings
 
 _SERVICE = "podvisor.service"
 _SILENT = "no daemon answers"
-_OF_SOURCES = ("source-unreadable", "source-refused")
-_OF_ELSEWHERE = (*_OF_SOURCES, "supervisor", "certificate")
+_OF_SOURCES = (
+    IncidentCode.SOURCE_UNREADABLE,
+    IncidentCode.SOURCE_REFUSED,
+    IncidentCode.WEBHOOKS_FAILING,
+)
 _NO_SECRET = ("missing", "taken")
 _SHOWN = 4
 
@@ -81,12 +85,28 @@ def _notifiers(told: Told) -> Iterator[Answer]:
     if told.notify is None:
         yield unknown(_SILENT)
         return
-    failing = [one for one in told.notify.get("notifiers", ()) if one.get("failure")]
+    failing = _failing_notifiers(told)
     for one in failing:
         text = f"notifier {one['name']} cannot tell anybody: {one['failure']}"
         yield error(text, one.get("hint", ""), f"podvisor notify test {one['name']}")
     if not failing:
         yield ok(f"{count(len(told.settings.notify), 'notifier')}, none fails")
+
+
+def _failing_notifiers(told: Told) -> list[dict[str, Any]]:
+    if told.settings is None or not told.settings.notify or told.notify is None:
+        return []
+    return [one for one in told.notify.get("notifiers", ()) if one.get("failure")]
+
+
+def _missing_secrets(told: Told) -> list[dict[str, Any]]:
+    known = told.secrets.get("secrets", ()) if told.secrets else ()
+    return [one for one in known if one["state"] in _NO_SECRET]
+
+
+def _ailing_certificates(told: Told) -> list[dict[str, Any]]:
+    known = told.certificates.get("certificates", ()) if told.certificates else ()
+    return [one for one in known if one["state"] in ("expired", "failing") or one.get("error")]
 
 
 def _daemon(told: Told) -> Answer | None:
@@ -117,13 +137,19 @@ def _itself(told: Told) -> Iterator[Answer]:
     if told.status is None:
         yield unknown(_SILENT)
         return
-    problems = own_problems(told.status)
+    others = _told_by_others(told) | {
+        _what(one) for one in told.status.get("incidents", ()) if one.get("app") or _of_sources(one)
+    }
+    problems = [one for one in own_problems(told.status) if not _is_told(one, told, others)]
+    known = others | {_what(one) for one in own_problems(told.status)}
+    wrong = _incidents(told.status, lambda one: not one.get("app") and _what(one) not in known)
+    yield from wrong
     for one in problems:
         yield (error if one.get("fatal", True) else warning)(one["message"], one.get("hint", ""))
     for one in told.status.get("watches", ()):
         if one.get("hint"):
             yield warning(f"{one['what']}: {one['reason']}", one["hint"])
-    if not problems:
+    if not problems and not wrong:
         yield ok("podvisor complains of nothing of its own")
 
 
@@ -131,9 +157,12 @@ def _apps(told: Told) -> Iterator[Answer]:
     if told.status is None:
         yield unknown(_SILENT)
         return
-    wrong = _incidents(told.status, lambda code: code not in _OF_ELSEWHERE)
-    yield from wrong
-    if not wrong:
+    others = _told_by_others(told)
+    yield from _incidents(
+        told.status,
+        lambda one: bool(one.get("app")) and not _of_sources(one) and _what(one) not in others,
+    )
+    if not any(one.get("app") for one in told.status.get("incidents", ())):
         yield ok(f"nothing is wrong with {count(len(told.status.get('apps', ())), 'app')}")
 
 
@@ -141,16 +170,45 @@ def _sources(told: Told) -> Iterator[Answer]:
     if told.status is None:
         yield unknown(_SILENT)
         return
-    wrong = _incidents(told.status, lambda code: code in _OF_SOURCES)
+    wrong = _incidents(told.status, _of_sources)
     yield from wrong
     if not wrong:
         yield ok(f"{count(len(told.status.get('sources', ())), 'source')} can be read")
 
 
-def _incidents(status: dict[str, Any], wanted: Any) -> list[Answer]:
+def _what(one: dict[str, Any]) -> tuple[str, str]:
+    """Return what kind of thing is wrong and with what, of an incident or of a problem."""
+    if code := one.get("code"):
+        return code, one.get("subject", "")
+    return IncidentCode.SUPERVISOR_FAILING, one["message"]
+
+
+def _of_sources(one: dict[str, Any]) -> bool:
+    return one["code"] in _OF_SOURCES
+
+
+def _told_by_others(told: Told) -> set[tuple[str, str]]:
+    """Return what checks of one kind of thing tell, as `_what` does: it is told there alone."""
+    names = {
+        IncidentCode.NOTIFIER_FAILING: _failing_notifiers(told),
+        IncidentCode.SECRET_MISSING: _missing_secrets(told),
+        IncidentCode.CERTIFICATE_FAILING: _ailing_certificates(told),
+    }
+    return {(str(code), one["name"]) for code, some in names.items() for one in some}
+
+
+def _is_told(problem: dict[str, Any], told: Told, others: set[tuple[str, str]]) -> bool:
+    """Whether another check tells a problem of podvisor's own."""
+    if problem.get("code") == IncidentCode.HOST_UNFIT:
+        return True  # the machine is looked at anew
+    said = {one.message for one in (*told.findings, *told.unread)}
+    return _what(problem) in others or problem["message"] in said
+
+
+def _incidents(status: dict[str, Any], wanted: Callable[[dict[str, Any]], bool]) -> list[Answer]:
     found = []
     for one in status.get("incidents", ()):
-        if wanted(one["code"]):
+        if wanted(one):
             commands = [one["command"]] if one.get("command") else []
             text = f"{one['app']}: {one['text']}" if one.get("app") else one["text"]
             found.append(error(text, one.get("hint", ""), *commands))
@@ -162,11 +220,14 @@ def _secrets(told: Told) -> Iterator[Answer]:
         yield unknown(_SILENT)
         return
     known = told.secrets.get("secrets", ())
-    missing = [one for one in known if one["state"] in _NO_SECRET]
+    missing = _missing_secrets(told)
+    incidents = told.status.get("incidents", ()) if told.status else ()
+    hints = {_what(one): one.get("hint", "") for one in incidents}
     for one in missing:
+        hint = hints.get((IncidentCode.SECRET_MISSING, one["name"]), "")
         users = ", ".join(one.get("units", ()))
         text = f"secret {one['name']} is {one['state']}" + (f"; {users} needs it" if users else "")
-        yield error(text, "", "podvisor secret list")
+        yield error(text, hint, "podvisor secret list")
     if not missing:
         yield ok(f"{count(len(known), 'secret')}, none is missing")
 
@@ -176,7 +237,7 @@ def _certificates(told: Told) -> Iterator[Answer]:
         yield unknown(_SILENT)
         return
     known = told.certificates.get("certificates", ())
-    ailing = [one for one in known if one["state"] in ("expired", "failing") or one.get("error")]
+    ailing = _ailing_certificates(told)
     for one in ailing:
         words = certificate_in_words(one, told.now)
         say = error if one["state"] == "expired" else warning

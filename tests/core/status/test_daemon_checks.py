@@ -9,6 +9,7 @@ from supervisor.core.config.reader import read_settings
 from supervisor.core.status.daemon_checks import CHECKS, Told
 from supervisor.model.doctor import Examined, Severity
 from supervisor.model.errors import Finding
+from supervisor.model.incident import IncidentCode
 
 SETTINGS = '[sources.home]\nfolder = "~/apps"\n[web]\nlisten = "127.0.0.1:9079"\n'
 SETTINGS += '[notify.phone]\nurl = "file:~/x"\n'
@@ -200,6 +201,63 @@ def test_says_what_is_wrong(
     assert seen in found.seen
     assert mend in "\n".join([found.advice, *found.commands])
     assert found.why
+
+
+THING = "the-thing"
+OTHERS = {
+    IncidentCode.NOTIFIER_FAILING: {"notify": {"notifiers": [{"name": THING, "failure": "401"}]}},
+    IncidentCode.SECRET_MISSING: {"secrets": {"secrets": [{"name": THING, "state": "missing"}]}},
+    IncidentCode.CERTIFICATE_FAILING: {
+        "certificates": {"certificates": [{**AILING, "name": THING}]}
+    },
+}
+
+
+@pytest.mark.parametrize("code", IncidentCode)
+@pytest.mark.parametrize("app", ["", "web"])
+@pytest.mark.parametrize("is_fatal", [True, False])
+def test_each_kind_of_trouble_is_told_once(code: IncidentCode, app: str, is_fatal: bool) -> None:  # noqa: FBT001
+    incident = {"code": code, "subject": THING, "app": app, "text": f"{THING} fails"}
+    problem = {**incident, "message": f"{THING} fails", "fatal": is_fatal}
+    for problems in ([], [problem]):
+        for others in ({}, OTHERS.get(code, {})):
+            found = examined(
+                told(status={**STATUS, "incidents": [incident], "problems": problems}, **others)
+            )
+            saying = [one.code for one in found if THING in one.seen]
+            if problems and code is IncidentCode.HOST_UNFIT and not app:
+                assert not saying, "the look at the machine tells it"
+            else:
+                assert len(saying) == 1
+                if others:
+                    assert saying[0] in ("notifiers", "secrets", "certificates")
+            well = {one.code for one in found if one.severity is Severity.OK}
+            assert not well & {*saying}
+            assert not (app and "apps" in well), "something is wrong with one"
+
+
+def test_what_the_settings_say_is_told_by_the_settings_alone() -> None:
+    finding = Finding(message="odd key", path="c.toml", line=3, fatal=False)
+    secret = Finding(message="notify.phone.url: cannot read x")
+    problems = [
+        {"code": "settings-doubtful", "message": "odd key", "path": "c.toml", "fatal": False},
+        {"code": "settings-doubtful", "message": secret.message, "fatal": False},
+        {"message": "the settings on disk are refused: those from before stay in force"},
+    ]
+    found = examined(
+        told(findings=(finding,), unread=(secret,), status={**STATUS, "problems": problems})
+    )
+    assert [one.code for one in found if "odd key" in one.seen] == ["settings"]
+    assert [one.code for one in found if secret.message in one.seen] == ["setting-secrets"]
+    assert [one.code for one in found if "stay in force" in one.seen] == ["supervisor"]
+
+
+def test_a_secret_that_is_missing_comes_with_how_to_provide_it() -> None:
+    hint = "podman secret create db - makes it of its input"
+    incident = {"code": "secret-missing", "app": "web", "subject": "db", "text": "x", "hint": hint}
+    secrets = {"secrets": [{"name": "db", "state": "missing"}]}
+    found = examined(told(secrets=secrets, status={**STATUS, "incidents": [incident]}))
+    assert [one.advice for one in found if "db" in one.seen] == [hint]
 
 
 def test_every_check_has_been_spoilt() -> None:
