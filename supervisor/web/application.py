@@ -73,7 +73,7 @@ def application(
         app.router.add_post("/login", logins.log_in)
         app.router.add_post("/logout", logins.log_out)
     if orders is not None:
-        views = OrderViews(orders, Runs(orders, idle), shown)
+        views = OrderViews(orders, daemon, Runs(orders, idle), shown)
         app.router.add_get("/orders/{order}", views.ask)
         app.router.add_post("/orders/{order}", views.take)
         app.router.add_get("/ordered/{name}", views.result)

@@ -6,12 +6,14 @@ import aiohttp
 from aiohttp import web
 
 from supervisor.web import problems
+from supervisor.web.daemon_client import Absent, DaemonClient, Refused
 from supervisor.web.forms import body, check_proof, form
 from supervisor.web.order_client import OrderClient
 from supervisor.web.orders import ORDERS, Given, PageOrder
 from supervisor.web.pages import Pages
 from supervisor.web.runs import Runs, TooMany
 from supervisor.web.visitor import VISITOR, once
+from supervisor.web.words import Release, releases_of
 
 _ONCE = re.compile(r"[A-Za-z0-9_-]{16,64}")
 _JSON = "application/json"
@@ -21,8 +23,11 @@ _CHUNK = 64 << 10
 class OrderViews:
     """What answers each route."""
 
-    def __init__(self, daemon: OrderClient, runs: Runs, pages: Pages) -> None:
+    def __init__(
+        self, daemon: OrderClient, questions: DaemonClient, runs: Runs, pages: Pages
+    ) -> None:
         self._daemon = daemon
+        self._questions = questions
         self._runs = runs
         self._pages = pages
 
@@ -31,7 +36,7 @@ class OrderViews:
         _check_may_order()
         order = _order(request)
         given = {name: request.query.get(name, "") for name in order.about}
-        return self._form(order, given)
+        return await self._form(order, given)
 
     async def take(self, request: web.Request) -> web.Response:
         """Take the form of an order: show it once more if it is to be confirmed, or begin."""
@@ -42,10 +47,10 @@ class OrderViews:
         try:
             wish = order.body(given)
         except ValueError as error:
-            return self._form(order, given, problem=str(error), status=400)
+            return await self._form(order, given, problem=str(error), status=400)
         confirmed, warning = given.get("confirmed", ""), order.warning(given)
         if (order.asks and not confirmed) or (warning and confirmed != "again"):
-            return self._form(order, given, warning=warning)
+            return await self._form(order, given, warning=warning)
         name = given.get("once", "")
         if not _ONCE.fullmatch(name):
             name = once()
@@ -54,7 +59,7 @@ class OrderViews:
             self._runs.begin(order, wish, app=given.get("app", ""), by=visitor.signature, name=name)
         except TooMany:
             problem = "Too many orders are being carried out: wait until one has ended."
-            return self._form(order, given, problem=problem, status=429)
+            return await self._form(order, given, problem=problem, status=429)
         return web.Response(status=303, headers={"Location": f"/ordered/{name}"})
 
     async def result(self, request: web.Request) -> web.Response:
@@ -88,7 +93,7 @@ class OrderViews:
                 return problems.answer(problems.ABSENT)
         return response
 
-    def _form(
+    async def _form(
         self,
         order: PageOrder,
         given: Given,
@@ -98,8 +103,25 @@ class OrderViews:
         status: int = 200,
     ) -> web.Response:
         return self._pages.answer(
-            "order.html", status=status, order=order, given=given, problem=problem, warning=warning
+            "order.html",
+            status=status,
+            order=order,
+            given=given,
+            release=await self._release(given),
+            problem=problem,
+            warning=warning,
         )
+
+    async def _release(self, given: Given) -> Release | None:
+        """Return the release that a form names, if it can be had."""
+        wish = given.get("revision")
+        if not wish:
+            return None
+        try:
+            history = await self._questions.json("/v1/history", {"app": given.get("app", "")})
+        except (Absent, Refused):
+            return None
+        return next((one for one in releases_of(history) if one.release == wish), None)
 
 
 def _order(request: web.Request) -> PageOrder:

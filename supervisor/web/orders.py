@@ -118,7 +118,7 @@ ORDERS = {
             name="suspend",
             path="/v1/suspend",
             title="Suspend",
-            says="It is left alone: nothing is changed, repaired or taken back until it goes on. "
+            says="Nothing is changed, repaired or taken back until it is resumed. "
             "What runs keeps running.",
             button="Suspend",
             body=_suspend,

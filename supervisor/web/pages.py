@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from supervisor import __version__
-from supervisor.core.status.in_words import health_in_words, short, trouble_in_words
+from supervisor.core.status.in_words import event_name, health_in_words, short, trouble_in_words
 from supervisor.core.status.overview import overview
 from supervisor.kit.texts import format_duration, relative, rough_size
 from supervisor.web import words
@@ -38,6 +38,7 @@ class Pages:
             version=__version__,
             spans=SPANS,
             short=short,
+            event_name=event_name,
             percent=words.percent,
             commit_link=words.commit_link,
             healths=words.healths,
@@ -65,6 +66,7 @@ class Pages:
         return self._environment.get_template(template).render(
             now=now,
             overview=lambda status: overview(status, now),
+            wrong_after=lambda reply, app: words.wrong_after(reply, app, now),
             since=partial(_since, now),
             moment=_moment,
             clock=_clock,

@@ -15,6 +15,8 @@ from supervisor.core.images.words import (
     version_in_words,
 )
 from supervisor.core.status.diff import unified
+from supervisor.core.status.incidents import incidents
+from supervisor.core.status.overview import Line, overview
 from supervisor.model.diff import TextPair
 from supervisor.model.image import Pin
 
@@ -128,12 +130,21 @@ def releases_of(history: dict[str, Any]) -> list[Release]:
     ]
 
 
+def wrong_after(reply: dict[str, Any], app: str, now: float) -> Sequence[Line]:
+    """Return what is wrong once an order was carried out with what it was for: an app, or all."""
+    apps = [one for one in reply.get("apps", ()) if app in ("", one["name"])]
+    of_app = {one["source"] for one in apps}
+    sources = [one for one in reply.get("sources", ()) if not app or one["name"] in of_app]
+    found = incidents({"apps": apps, "sources": sources}, now)
+    return overview({"incidents": msgspec.to_builtins([*found.values()])}, now).troubles
+
+
 class AppMemory(msgspec.Struct, frozen=True, kw_only=True):
     """What an app takes."""
 
     name: str
     memory: int
-    """Bytes."""
+    """Bytes; 0 where nobody counts them."""
     units: Sequence[dict[str, Any]]
 
     @property

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import msgspec
 import pytest
 
-from supervisor.model.errors import Stalled
+from supervisor.model.errors import Finding, Stalled
 from supervisor.model.rollout import Outcome, Rollout
 from supervisor.model.status import (
+    AppState,
     OrderRequest,
     ScaleRequest,
     SyncRequest,
@@ -174,6 +176,46 @@ class TestOrders:
         assert "it was not done" in text
         assert "nothing &lt;b&gt;failed&lt;/b&gt;" in text
         assert "podvisor history web" in text
+
+    @pytest.mark.parametrize("app", ["web", ""])
+    async def test_what_fails_all_the_same_is_said(
+        self, page: Any, service: OrderService, app: str
+    ) -> None:
+        await log_in(page)
+        hidden = await forms(page)
+        finding = Finding(message="bad was taken back", hint="push", app="web")
+        (web,) = service.apps
+        web = msgspec.structs.replace(web, state=AppState.REVERTED, findings=(finding,))
+        other = msgspec.structs.replace(web, name="other")
+        service.apps = (web,) if app else (web, other)
+        text = await told(page, await post(page, "/orders/resume", app=app, **hidden))
+        assert '<span class="bad">done, and not well</span>' in text
+        assert text.count("bad was taken back") == (1 if app else 2)
+
+    async def test_an_order_for_one_app_is_not_measured_by_another(
+        self, page: Any, service: OrderService
+    ) -> None:
+        await log_in(page)
+        hidden = await forms(page)
+        (web,) = service.apps
+        service.apps = (web, msgspec.structs.replace(web, name="other", state=AppState.FAILING))
+        text = await told(page, await post(page, "/orders/sync", app="web", **hidden))
+        assert 'Sync web: <span class="good">done' in text
+
+    async def test_a_rollback_names_what_was_clicked(
+        self, page: Any, service: OrderService
+    ) -> None:
+        await log_in(page)
+        service.rollouts = (
+            msgspec.structs.replace(_rollout("b" * 40, release="2" * 40), subject="Serve <more>"),
+            _rollout("a" * 40, release="1" * 40),
+        )
+        text = await (await page.get(f"/orders/rollback?app=web&revision={'2' * 40}")).text()
+        assert "<h1>Roll back web to bbbbbbbb</h1>" in text
+        assert "“Serve &lt;more&gt;”" in text
+        assert "22222222" in text
+        text = await (await page.get("/orders/rollback?app=web&revision=3333")).text()
+        assert "<h1>Roll back web to 3333</h1>" in text
 
     async def test_what_stops_something_is_confirmed(
         self, page: Any, service: OrderService

@@ -1,4 +1,5 @@
 import json
+import re
 import time
 from contextlib import AsyncExitStack
 from typing import Any
@@ -340,6 +341,8 @@ async def test_what_is_chosen_of_the_log(page: Any, service: FakeService) -> Non
         Event(id=4, time=time.time(), kind=EventKind.STARTED, reason="just now"),
     ]
     text = await text_of(page, "/events?failed=1&app=web")
+    assert re.findall(r"</span> (\w+)</td>", text) == ["applied"]
+    assert "(failed)" not in text
     assert between(text, "long ago", "went wrong", "elsewhere", "just now") == ["went wrong"]
     text = await text_of(page, "/events?since=1d")
     assert between(text, "long ago", "went wrong", "just now") == ["just now"]
@@ -485,10 +488,26 @@ async def test_the_machine(page: Any, service: FakeService) -> None:
     assert text.count("<rect") == 4
     assert "120 GB free in /home/pi" in text
     assert "2.5 a minute" in text
+    assert "<code>podvisor doctor --measure</code>" in text
     for path in ("/", "/apps/web"):
         text = await text_of(page, path)
         assert "127.0.0.1:8080/tcp" in text
         assert "64 MB" in text
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_memory_that_nobody_counts_is_not_known(page: Any, service: FakeService) -> None:
+    service.apps = (app("web", units=(RUNS,)),)
+    uncounted = tuple(UnitUse(unit=f"{name}.service", app="web") for name in "ab")
+    service.used = msgspec.structs.replace(USED, units=uncounted)
+    text = await text_of(page, "/machine")
+    assert text.count("not known") == 3
+    assert " 0 B" not in text
+    some = UnitUse(unit="c.service", app="web", memory=64_000_000)
+    service.used = msgspec.structs.replace(USED, units=(*uncounted, some))
+    text = await text_of(page, "/machine")
+    assert text.count("not known") == 2
+    assert "</meter> 64 MB" in text
 
 
 def test_a_clock_that_was_set_back_is_no_time() -> None:

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from supervisor.cli.show.screen import Cell, say
+from supervisor.core.status.in_words import event_name
 
 _WHAT_WIDTH = 12
 _SUBJECT_WIDTH = 28
@@ -36,7 +37,7 @@ def show_event(event: dict[str, Any], *, with_time: bool) -> None:
     """Write the line, and below it the error's own words, if there are any."""
     ok = event.get("ok", True)
     kind = event["kind"]
-    what = event.get("step") or kind if kind == "step" else kind
+    what = event_name(event)
     style = _STYLES.get(kind, "") if ok else "bad"
     subject = _short(_subject(event))
     cells: list[Cell] = []

@@ -35,6 +35,12 @@ def own_problems(status: dict[str, Any]) -> list[dict[str, Any]]:
     return [one for one in status.get("problems", ()) if one["message"] not in told]
 
 
+def event_name(event: dict[str, Any]) -> str:
+    """Name what an entry of the event log tells of: its kind, or of a step which."""
+    kind: str = event["kind"]
+    return event.get("step") or kind if kind == "step" else kind
+
+
 def need_in_words(one: dict[str, Any]) -> str:
     """As `str()` of a Need."""
     return ": ".join(filter(None, (one["text"], one.get("detail"))))
