@@ -125,6 +125,14 @@ def minute(moment: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(moment))
 
 
+def local_time(moment: float) -> str:
+    """Return a moment by this machine's clock, with its zone: `2026-03-01 07:05:10 CET`.
+
+    For what is kept or told: it stays true.
+    """
+    return time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(moment))
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Return the choice that was probably meant, empty if none is near."""
     best, best_distance = "", 1 + max(1, len(word) // 3)

@@ -85,7 +85,7 @@ async def test_one_that_cannot_be_had_fails_its_app_with_what_to_do(world):
         await anyio.sleep(30)
         assert app(daemon).state is AppState.FAILING
         (said,) = certificate_needs(app(daemon))
-        assert said.startswith("certificate site: port 80 is closed; open it; tried again in ")
+        assert said.startswith("certificate site: port 80 is closed; open it; tried again at ")
         assert world.machine.running == {}
         del world.issuer.refusals["site"]
         await anyio.sleep(HOUR)

@@ -235,7 +235,7 @@ async def test_what_cannot_be_installed_is_said_once_and_beside_its_app(world, i
         assert found.problems == ()
         if is_first:
             (need,) = app.waiting
-            assert "no space left; make room; tried again in" in str(need)
+            assert "no space left; make room; tried again at" in str(need)
             assert app.state is AppState.FAILING
         else:
             (one,) = app.certificates

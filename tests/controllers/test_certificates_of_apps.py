@@ -125,7 +125,7 @@ async def test_a_reload_that_fails_is_tried_less_and_less_often(world):
         (status,) = daemon.service.status().apps
         assert status.state is AppState.FAILING
         assert "cannot reload web.service: failed exit code 1" in str(status.findings)
-        assert "tries in a row; tried again in " in waiting(status)[0]
+        assert "tries in a row; tried again at " in waiting(status)[0]
         world.systemd.unreloadable.clear()
         await anyio.sleep(100)
         assert daemon.board.apps["web"].state is AppState.READY

@@ -24,7 +24,7 @@ async def test_a_folder_that_cannot_be_written_orders_nothing_anew(house):
         await anyio.sleep(2 * HOUR)
         assert len(house.issuer.orders) == 1
         assert house.certificates.is_failing("web")
-        said = "cannot install web in /srv/tls; let it be written; tried again in "
+        said = "cannot install web in /srv/tls; let it be written; tried again at "
         assert house.certificates.certificate_detail("web").startswith(said)
         (one,) = house.certificates.statuses()
         assert (one.error, one.hint) == ("cannot install web in /srv/tls", "let it be written")

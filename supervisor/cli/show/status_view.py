@@ -18,6 +18,7 @@ from supervisor.core.status.in_words import (
     own_problems,
     short,
     trouble_in_words,
+    troubles,
     unknown_in_words,
 )
 from supervisor.kit.texts import count, relative
@@ -106,8 +107,8 @@ def _wrong(app: dict[str, Any], incidents: list[dict[str, Any]], now: float) -> 
     """Say of an app in one line what is wrong, and below it the next step."""
     first, name = incidents[0], app["name"]
     units = (unit for unit in app.get("units", ()) if unit["name"] == first.get("subject"))
-    more = [trouble_in_words(unit, now) for unit in units]
-    text = ", ".join([first["text"], *(one for one in more if one and one not in first["text"])])
+    more = [one for unit in units for one in troubles(unit, now)]
+    text = ", ".join([first["text"], *(one for one in more if one not in first["text"])])
     reason = _reason(app, first.get("subject", ""))
     if reason and reason not in text:
         text += f": {reason}"

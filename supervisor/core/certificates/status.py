@@ -6,7 +6,7 @@ from supervisor.core.certificates import records, renewal
 from supervisor.core.certificates.next_step import ALL_WELL
 from supervisor.core.certificates.order_reason import is_expired, next_due, order_reason
 from supervisor.core.certificates.served import RELOAD_SECONDS, RESTART_SECONDS, unseen
-from supervisor.kit.texts import relative
+from supervisor.kit.texts import local_time
 from supervisor.model.certificate import (
     INTERNAL,
     CertificateRecord,
@@ -42,7 +42,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
         """Say all of it in one line."""
         again = f"{self.at_once} tries it again"
         if self.retry_at:
-            again = f"tried again {relative(max(self.retry_at, now), now=now)}"
+            again = f"tried again at {local_time(max(self.retry_at, now))}"
         return "; ".join(filter(None, (self.text, self.hint, again)))
 
 

@@ -8,7 +8,7 @@ from supervisor.core.plan.draft import Draft, FileChanges
 from supervisor.core.plan.ownership import is_there, object_of
 from supervisor.core.plan.together import with_pods, with_sockets
 from supervisor.core.plan.unit_fates import Along, Fate, Seen, pulled_along, seen_units
-from supervisor.kit.texts import count, relative
+from supervisor.kit.texts import count, local_time
 from supervisor.model.app import ChangeAction, DesiredApp, DesiredUnit
 from supervisor.model.certificate import ANEW
 from supervisor.model.errors import Finding
@@ -183,8 +183,8 @@ def _reload(draft: Draft, seen: Seen, change: str, observed: Observed, now: floa
         return
     after = draft.repair(memory, now)
     if after is None:
-        again = relative(crash_backoff.due_at(memory, now), now=now)
-        why = f"its reload failed, {crash_backoff.in_a_row(memory)}; tried again {again}"
+        again = local_time(crash_backoff.due_at(memory, now))
+        why = f"its reload failed, {crash_backoff.in_a_row(memory)}; tried again at {again}"
         draft.waiting.append(unit_need(unit, why, failing=True))
         draft.findings.append(Finding(message=memory.why, app=draft.app, fatal=False))
         return

@@ -7,7 +7,7 @@ cost a short command more than all the rest.
 from collections.abc import Iterator
 from typing import Any
 
-from supervisor.kit.texts import count, format_duration, relative
+from supervisor.kit.texts import count, format_duration, local_time, relative
 
 _SHORT = 8
 
@@ -72,12 +72,16 @@ def orders_in_words(app: dict[str, Any], now: float) -> Iterator[str]:
         yield f"suspended {relative(order['at'], now=now)} ({end}){why}: {due} held back"
 
 
-def health_in_words(unit: dict[str, Any], now: float) -> str:
-    """The verdict of what checks it, and since when; what the last check said, if it failed."""
+def health_in_words(unit: dict[str, Any], now: float, *, is_kept: bool = False) -> str:
+    """The verdict of what checks it, and since when; what the last check said, if it failed.
+
+    With `is_kept` without what is true at this moment alone; so below.
+    """
     word = unit.get("health", "")
     if not word:
         return ""
-    parts = [relative(unit["health_since"], now=now)] if unit.get("health_since") else []
+    since = 0.0 if is_kept else unit.get("health_since", 0.0)
+    parts = [relative(since, now=now)] if since else []
     if unit.get("health_streak"):
         parts.append(f"{count(unit['health_streak'], 'failed check')} in a row")
     if unit.get("health_interval"):
@@ -88,18 +92,23 @@ def health_in_words(unit: dict[str, Any], now: float) -> str:
     return text
 
 
-def trouble_in_words(unit: dict[str, Any], now: float) -> str:
+def trouble_in_words(unit: dict[str, Any], now: float, *, is_kept: bool = False) -> str:
     """Say why a unit does not run, how often it was brought back, and when it is tried again."""
+    return ", ".join(troubles(unit, now, is_kept=is_kept))
+
+
+def troubles(unit: dict[str, Any], now: float, *, is_kept: bool = False) -> list[str]:
+    """As `trouble_in_words`, each by itself."""
     parts = ["nothing starts it"] if unit.get("unstarted") else []
     if unit.get("unmet"):
         parts.append(f"not started: {unit['unmet']} is not met")
-    if unit.get("failed_at") and not unit.get("wanted"):
+    if unit.get("failed_at") and not unit.get("wanted") and not is_kept:
         parts.append(f"failed {relative(unit['failed_at'], now=now)}")
     if unit.get("failures"):
         parts.append(f"brought back {count(unit['failures'], 'time')}")
-    if unit.get("next_try_at", 0.0) > now:
+    if unit.get("next_try_at", 0.0) > now and not is_kept:
         parts.append(f"next try {relative(unit['next_try_at'], now=now)}")
-    return ", ".join(parts)
+    return parts
 
 
 def unknown_in_words(one: dict[str, Any], now: float) -> str:
@@ -111,18 +120,23 @@ def unknown_in_words(one: dict[str, Any], now: float) -> str:
     return f"{images} unknown{when}: {one['problem']} (podvisor images)"
 
 
-def certificate_in_words(one: dict[str, Any], now: float) -> str:
+def certificate_in_words(one: dict[str, Any], now: float, *, is_kept: bool = False) -> str:
     """What is wrong with a certificate (`model.certificate_status`), or what it waits for."""
+    ends = (
+        local_time(one.get("expires", 0.0))
+        if is_kept
+        else relative(one.get("expires", 0.0), now=now)
+    )
     words = []
     if one.get("is_standin"):
         words.append("only a self-signed stand-in is there")
     elif one["state"] == "expired":
-        words.append(f"it expired {relative(one['expires'], now=now)}")
+        words.append(f"it expired {ends}")
     if not one.get("is_asked_for", True):
         words.append("no app asks for it any more; it is removed when nothing uses it")
     words += [one[key] for key in ("error", "waits_for") if one.get(key)]
     if one.get("error") and one.get("expires", 0.0) > now and not one.get("is_standin"):
-        words.append(f"it expires {relative(one['expires'], now=now)}")
-    if one.get("had_since"):
+        words.append(f"it expires {ends}")
+    if one.get("had_since") and not is_kept:
         words.append(f"begun {relative(one['had_since'], now=now)}")
     return "; ".join(words)

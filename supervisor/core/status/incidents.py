@@ -152,7 +152,7 @@ def _of_app(app: dict[str, Any], now: float) -> Iterator[Incident]:
             code=IncidentCode.CERTIFICATE_FAILING,
             app=name,
             subject=one["name"],
-            text=f"certificate {one['name']}: {certificate_in_words(one, now)}",
+            text=f"certificate {one['name']}: {certificate_in_words(one, now, is_kept=True)}",
             hint=one.get("hint", ""),
             command=one.get("at_once", ""),
         )
@@ -219,18 +219,18 @@ def _bad_units(app: dict[str, Any], now: float) -> Iterator[Incident]:
         unhealthy = unit.get("health") == "unhealthy"
         how = unit.get("ended") or unit.get("result") or unit["active"] or "unknown"
         is_up = unhealthy and not down
-        health = health_in_words(unit, now)
+        health = health_in_words(unit, now, is_kept=True)
         said = (
             [f"{name} is {health}"]
             if is_up
-            else [f"{name} is down ({how})" if down else "", health]
+            else [f"{name} is down ({how})" if down else f"{name}: {how}", health]
         )
-        text = ", ".join(filter(None, (*said, trouble_in_words(unit, now))))
+        text = ", ".join(filter(None, (*said, trouble_in_words(unit, now, is_kept=True))))
         yield Incident(
             code=IncidentCode.UNIT_UNHEALTHY if is_up else IncidentCode.UNIT_DOWN,
             app=app["name"],
             subject=name,
-            text=text or f"{name}: {how}",
+            text=text,
             command=f"podvisor logs {name} -n 30",
             log=tuple(unit.get("log", ())),
         )

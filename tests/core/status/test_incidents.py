@@ -1,6 +1,9 @@
+import re
+
 import pytest
 
 from supervisor.core.status.incidents import OF_NEEDS, incidents, without_log
+from supervisor.kit.texts import local_time
 from supervisor.model.incident import Incident
 from supervisor.model.need import NeedKind
 
@@ -178,3 +181,32 @@ def test_a_failed_version_that_was_given_another_try_is_over_in_a_suspension_too
         known.keys()
     )
     assert incidents({"apps": [one]}, NOW, known=known) == {}
+
+
+def test_what_is_kept_and_told_says_nothing_that_is_true_at_this_moment_alone() -> None:
+    tried = {"failures": 3, "next_try_at": NOW + 50, "failed_at": NOW - 9}
+    units = [
+        {**DOWN, **tried},
+        {**SICK, "name": "b.service", "health_streak": 2, "health_since": NOW - 9},
+        {**DOWN, **tried, "name": "c.service", "wanted": False},
+    ]
+    for state in ("failed", "expired"):
+        one = {
+            "name": "site",
+            "state": state,
+            "error": "no DNS",
+            "expires": NOW - 90 if state == "expired" else NOW + 90_000,
+            "had_since": NOW - 50,
+        }
+        texts = [
+            one.text for one in found(state="failing", units=units, certificates=[one]).values()
+        ]
+        assert texts[:3] == [
+            "web.service is down (failed), brought back 3 times",
+            "b.service is unhealthy (2 failed checks in a row)",
+            "c.service: failed, brought back 3 times",
+        ]
+        assert len(texts) == 4
+        at = local_time(one["expires"])
+        assert f"{'it expired' if state == 'expired' else 'it expires'} {at}" in texts[3]
+        assert not re.search(r"\bago\b|\bnow\b|\bin \d", " ".join(texts))

@@ -2,6 +2,7 @@ import msgspec
 
 from supervisor.core.status.incidents import incidents
 from supervisor.core.status.overview import Line, overview
+from supervisor.kit.texts import local_time
 
 NOW = 1_000_000.0
 APP = {"name": "web", "source": "home", "state": "ready"}
@@ -28,7 +29,7 @@ def test_a_certificate_and_an_update_in_the_words_of_the_command_line() -> None:
     assert seen.troubles == (
         Line(
             app="web",
-            text="certificate web: nobody answers; it expires in 3 days",
+            text=f"certificate web: nobody answers; it expires {local_time(NOW + 3 * 86_400)}",
             hint="open port 80",
             command="podvisor certs renew web --now",
         ),
