@@ -258,6 +258,10 @@ def test_the_last_lines_of_a_unit_that_is_not_well_stand_below_without_secrets(
     assert "wrote last" not in podvisor("status").out
     daemon.answer("/v1/logs", {"unit": "db.service"})
     assert "wrote last" not in podvisor("status", "database").out
+    known = plain(ILL)
+    known["apps"][1]["units"][0]["log"] = ["FATAL"]
+    daemon.answer("/v1/status", known)
+    assert podvisor("status", "database").out.splitlines()[-1] == "  FATAL"
 
 
 @pytest.mark.usefixtures("talkative_journal")
@@ -306,6 +310,63 @@ def test_draws_what_needs_attention(capsys: pytest.CaptureFixture[str]) -> None:
 
 WHY = "Error: img:1: image not known"
 OTHER_WHY = "Error: statfs /srv: no such file or directory"
+
+
+LOG = ("starting with …", "FATAL: " + 600 * "x")
+LOOPED = "systemd has restarted it 3 times"
+
+
+@pytest.mark.parametrize(
+    ("text", "gate", "expected"),
+    [
+        (
+            f"db.service: {LOOPED}: exit status 3",
+            f"db.service: systemd restarts it: exit status 3: {LOG[0]}\n{LOG[1]}",
+            f"db.service: {LOOPED}: exit status 3",
+        ),
+        # Of the crash before this one.
+        (
+            f"db.service: {LOOPED}: exit status 3",
+            "db.service: systemd restarts it: exit status 3: starting at 9\nFATAL",
+            f"db.service: {LOOPED}: exit status 3",
+        ),
+        (
+            "db.service is down (exit status 3)",
+            f"db.service failed (exit status 3): {LOG[0]}\n{LOG[1]}; port 80 is taken by nginx",
+            "db.service is down (exit status 3): port 80 is taken by nginx",
+        ),
+    ],
+)
+def test_a_sentence_of_a_crash_says_nothing_twice_and_its_log_stands_below(
+    capsys: pytest.CaptureFixture[str], text: str, gate: str, expected: str
+) -> None:
+    unit = UnitStatus(
+        name="db.service", active="failed", sub="failed", log=LOG, next_try_at=NOW + 40
+    )
+    app = msgspec.structs.replace(
+        ILL.apps[1], state=AppState.FAILING, findings=(), waiting=(), gate=gate, units=(unit,)
+    )
+    incident = Incident(
+        code=IncidentCode.UNIT_DOWN, app="database", subject="db.service", text=text, log=LOG
+    )
+    status = msgspec.structs.replace(ILL, apps=(app,), incidents=(incident,))
+    lines = drawn(capsys, status)
+    before, colon, after = expected.partition(": port")
+    at = lines.index(f"✗ database: {before}, next try in 40s{colon}{after}")
+    assert lines[at + 1 : at + 3] == [f"    {LOG[0]}", f"    {LOG[1][:199]}…"]
+    in_full = "\n".join(drawn(capsys, status, "database"))
+    assert LOG[1] not in in_full, "what it wrote stands below"
+    assert "exit status 3" in in_full
+
+
+def test_words_that_are_withheld_are_so_once(capsys: pytest.CaptureFixture[str]) -> None:
+    words = "exit status 3: … its words are withheld: its secrets cannot be read now"
+    gate = f"db.service: systemd restarts it: {words}"
+    app = msgspec.structs.replace(ILL.apps[1], waiting=(), units=(), gate=gate)
+    text = f"db.service: {LOOPED}: {words}"
+    down = Incident(code=IncidentCode.UNIT_DOWN, app="database", subject="db.service", text=text)
+    lines = drawn(capsys, msgspec.structs.replace(ILL, apps=(app,), incidents=(down,)))
+    assert f"✗ database: {text}" in lines
 
 
 def failing(name: str = "web.service", **more: Any) -> UnitStatus:

@@ -16,8 +16,6 @@ from supervisor.cli.show import screen
 
 _PATIENCE_SECONDS = 10.0
 _LAST_LINES = 5
-_LONGEST = 200
-"""Characters of a line that are shown."""
 _BAD = ("refused", "failing", "reverted")
 
 
@@ -55,23 +53,23 @@ def report(app: str, *, as_json: bool) -> int:
 
 def _last_words(status: dict[str, Any]) -> None:
     """Write what units that are not well wrote last, as the daemon tells it: secrets are masked."""
-    from supervisor.cli.show.status_view import is_troubled
+    from supervisor.cli.show.status_view import cut, is_troubled
 
     units = (unit for app in status.get("apps", ()) for unit in app.get("units", ()))
     for unit in filter(is_troubled, units if status["running"] else ()):
         query = {"unit": unit["name"], "limit": 4 * _LAST_LINES}
         try:
-            body = ask("/v1/logs", query=query, timeout_seconds=_PATIENCE_SECONDS)
+            told = json.loads(ask("/v1/logs", query=query, timeout_seconds=_PATIENCE_SECONDS))
         except (NotRunning, Refused):
-            return  # no journal that can be read
+            told = {}  # no journal that can be read now
         # What systemd says of it stands above.
-        told = [one for one in json.loads(body).get("lines", ()) if one.get("by") != "systemd"]
-        if told:
+        lines = [one["text"] for one in told.get("lines", ()) if one.get("by") != "systemd"]
+        lines = lines[-_LAST_LINES:] or unit.get("log", [])
+        if lines:
             screen.say()
             screen.say((unit["name"], "strong"), (" wrote last:", "dim"))
-        for one in told[-_LAST_LINES:]:
-            text = one["text"]
-            screen.say("  ", text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…")
+        for line in lines:
+            screen.say("  ", cut(line))
 
 
 def is_well(status: dict[str, Any]) -> bool:

@@ -6,6 +6,7 @@ It takes the plain JSON of `model.status.Status` (see `client` for why), from `s
 import time
 from collections import Counter
 from collections.abc import Iterable
+from functools import reduce
 from typing import Any
 
 from supervisor.cli.show import screen, webhook_view
@@ -20,6 +21,7 @@ from supervisor.core.status.in_words import (
     trouble_in_words,
     troubles,
     unknown_in_words,
+    without_log,
 )
 from supervisor.kit.texts import count, relative
 
@@ -41,6 +43,8 @@ _STYLES = {
     "starting": "warn",
     "unhealthy": "bad",
 }
+_LONGEST_LINE = 200
+"""Characters of a line of a log that are shown."""
 _TROUBLES = ("failures", "next_try_at", "unstarted", "unmet", "paused")
 
 
@@ -109,8 +113,7 @@ def _wrong(app: dict[str, Any], incidents: list[dict[str, Any]], now: float) -> 
     units = (unit for unit in app.get("units", ()) if unit["name"] == first.get("subject"))
     more = [one for unit in units for one in troubles(unit, now)]
     text = ", ".join([first["text"], *(one for one in more if one not in first["text"])])
-    reason = _reason(app, first.get("subject", ""))
-    if reason and reason not in text:
+    if reason := _reason(app, first):
         text += f": {reason}"
     others = count(len(incidents) - 1, "thing")
     rest = f"; {others} more" if len(incidents) > 1 else ""
@@ -119,7 +122,7 @@ def _wrong(app: dict[str, Any], incidents: list[dict[str, Any]], now: float) -> 
     since = f" (since {relative(min(moments), now=now)})" if moments else ""
     say(("✗ ", "bad"), (f"{name}: ", "strong"), text, (rest, "dim"), (since, "dim"))
     for line in first.get("log", ()):
-        say("    ", (line, "dim"))
+        say("    ", (cut(line), "dim"))
     command = f"podvisor status {name}" if rest else first.get("command", "")
     for hint in filter(None, (first.get("hint"), command)):
         say("  ", (hint, "dim"))
@@ -127,8 +130,17 @@ def _wrong(app: dict[str, Any], incidents: list[dict[str, Any]], now: float) -> 
         say("  ", ("… ", "warn"), order)
 
 
-def _reason(app: dict[str, Any], unit: str) -> str:
-    """Return why a unit failed, as its gate or what it waits for has it; empty if neither does."""
+def cut(line: str) -> str:
+    """Return a line of a log, as much as is shown of it."""
+    return line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
+
+
+def _reason(app: dict[str, Any], incident: dict[str, Any]) -> str:
+    """Return why a unit failed, as its gate or what it waits for has it; empty if it is said.
+
+    A log is its own reason: it stands below, and only what is known besides is added.
+    """
+    unit, log = incident.get("subject", ""), "\n".join(incident.get("log", ()))
     needs = (need_in_words(one) for one in app.get("waiting", ()) if one["subject"] == unit)
     for text in (app.get("gate", ""), *needs):
         if not unit or not text.startswith(unit):
@@ -136,8 +148,13 @@ def _reason(app: dict[str, Any], unit: str) -> str:
         how, _, why = text.removeprefix(unit).partition(": ")
         if not how:  # of a need: `web.service: failed: Error …`
             _, _, why = why.partition(": ")
-        if why:
-            return " ".join(why.split())
+        if log:
+            _, _, why = why.partition(f"{log}; ")
+        if why := " ".join(why.split()):
+            parts = why.split(": ")
+            ends = (": ".join(parts[at:]) for at in range(len(parts)))
+            said = incident["text"]
+            return "" if why in said or any(said.endswith(f": {end}") for end in ends) else why
     return ""
 
 
@@ -264,8 +281,10 @@ def _details(app: dict[str, Any], now: float, *, all_units: bool) -> None:
 
         for one in certificates:
             trouble(one, now=now, indent="  ")
+    # With all units, what they wrote last stands below.
+    logs = [one["log"] for one in units if one.get("log")] if all_units else []
     for text in (*orders, *waiting):
-        if news := once.news(text):
+        if news := once.news(reduce(without_log, logs, text)):
             say("  ", ("… ", "warn"), news)
     for text in app.get("held_back", ()):
         say("    ", (text, "dim"))

@@ -4,7 +4,7 @@ All of it takes the plain JSON of `model.status.Status` and of what is in it: de
 cost a short command more than all the rest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from supervisor.kit.texts import count, format_duration, local_time, relative
@@ -44,6 +44,13 @@ def event_name(event: dict[str, Any]) -> str:
 def need_in_words(one: dict[str, Any]) -> str:
     """As `str()` of a Need."""
     return ": ".join(filter(None, (one["text"], one.get("detail"))))
+
+
+def without_log(text: str, log: Sequence[str]) -> str:
+    """Return a text without the lines of a log that stand in it, after a colon."""
+    before, lines, after = text.partition(": " + "\n".join(log))
+    is_whole = bool(log and lines) and after[:1] in ("", ";")
+    return before + after if is_whole else text
 
 
 def orders_in_words(app: dict[str, Any], now: float) -> Iterator[str]:

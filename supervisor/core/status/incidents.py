@@ -3,7 +3,7 @@
 Takes the plain JSON of `model.status.Status`, as `core.status.in_words` does.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from supervisor.core.images.words import update_in_words
@@ -13,6 +13,7 @@ from supervisor.core.status.in_words import (
     need_in_words,
     own_problems,
     trouble_in_words,
+    without_log,
 )
 from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.need import NeedKind
@@ -177,13 +178,6 @@ def _finding(code: IncidentCode, one: dict[str, Any], *, subject: str) -> Incide
         hint=one.get("hint", ""),
         log=log,
     )
-
-
-def without_log(text: str, log: Sequence[str]) -> str:
-    """Return a text without the lines of a log that stand in it, after a colon."""
-    before, lines, after = text.partition(": " + "\n".join(log))
-    is_whole = bool(log and lines) and after[:1] in ("", ";")
-    return before + after if is_whole else text
 
 
 def _failing_needs(app: dict[str, Any], logs: Mapping[str, tuple[str, ...]]) -> Iterator[Incident]:

@@ -2,7 +2,8 @@ import re
 
 import pytest
 
-from supervisor.core.status.incidents import OF_NEEDS, incidents, without_log
+from supervisor.core.status.in_words import without_log
+from supervisor.core.status.incidents import OF_NEEDS, incidents
 from supervisor.kit.texts import local_time
 from supervisor.model.incident import Incident
 from supervisor.model.need import NeedKind
