@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from supervisor.model.events import EventKind
 from supervisor.model.git_url import GitUrl
 from supervisor.model.incident import Incident, IncidentCode
+from supervisor.model.log import LogQuery
 from supervisor.model.setting_types import SecretRef
 
 pytestmark = pytest.mark.anyio
@@ -59,6 +60,15 @@ async def test_of_a_unit_that_is_down(crashing):
         assert told == f"web is failing: {WEB} is down ({HOW})"
         everything = f"{daemon.service.status()}{world.events()}{world.ledger.all(Incident)}"
         assert "hunter2" not in everything
+
+
+async def test_the_newest_lines_of_its_log_are_without_secrets(crashing):
+    async with crashing.running() as daemon:
+        crashing.machine.broken.add(WEB)
+        crashing.systemd.dies(WEB)
+        await anyio.sleep(20)
+        found = await daemon.service.logs(LogQuery(unit=WEB))
+        assert tuple(one.text for one in found.lines) == LOG
 
 
 async def test_of_one_that_comes_back_its_event_has_the_last_words(crashing):
