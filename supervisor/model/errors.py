@@ -23,6 +23,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     line: int = 0
     """Counted from 1; 0 where a line has no meaning."""
     hint: str = ""
+    command: str = ""
+    """What to type next."""
     absent: str = ""
     """What is missing, relative to the app's folder: all is well once a person put it there."""
     hides: bool = False
@@ -45,4 +47,5 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def __str__(self) -> str:
         place = f"{self.path}:{self.line}" if self.line else self.path
         text = ": ".join(part for part in (place, self.message) if part)
-        return f"{text} ({self.hint})" if self.hint else text
+        more = "; ".join(filter(None, (self.hint, self.command)))
+        return f"{text} ({more})" if more else text

@@ -172,6 +172,7 @@ async def test_one_that_fails_is_shown_told_by_others_and_tried_again(told):
         assert "notifier phone cannot send: no route to host" in told.messenger.sent[1][1].body
         (problem,) = daemon.service.status().problems
         assert problem.message == "notifier phone cannot send: no route to host"
+        assert problem.command == "podvisor notify test phone"
         await anyio.sleep(50_000)
         assert 10 < told.messenger.tries < 40
         told.messenger.failures.clear()

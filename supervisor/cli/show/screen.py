@@ -157,6 +157,8 @@ def finding(found: "Finding | dict[str, Any]", *, indent: str = "  ") -> None:
     say(indent, mark, f"{place}: {plain['message']}" if place else plain["message"])
     if plain.get("hint"):
         say(indent, "  ", (plain["hint"], "dim"))
+    if plain.get("command"):
+        say(indent, "  ", (plain["command"], "dim"))
 
 
 def table(

@@ -301,7 +301,8 @@ def _updates(app: str, updates: list[dict[str, Any]], now: float) -> None:
         mark = ("✗ ", "bad") if one.get("failed") else ("… ", "warn")
         say("  ", mark, update_in_words(one["image"], one, now=now))
         if one.get("failed"):
-            say("    ", (f"push a better one; or podvisor retry {app}, to try it again", "dim"))
+            say("    ", ("push a better one, or have it tried again", "dim"))
+            say("    ", (f"podvisor retry {app}", "dim"))
 
 
 def is_troubled(unit: dict[str, Any]) -> bool:

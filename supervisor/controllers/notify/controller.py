@@ -271,7 +271,8 @@ class NotifyController(msgspec.Struct, kw_only=True):
     def _show(self, name: str, outbox: Outbox) -> None:
         self.board.problems[_problem_key(name)] = Finding(
             message=f"{_problem_key(name)} cannot send: {outbox.failure}",
-            hint=outbox.hint or f"podvisor notify test {name}",
+            hint=outbox.hint,
+            command=f"podvisor notify test {name}",
             code=IncidentCode.NOTIFIER_FAILING,
             subject=name,
         )

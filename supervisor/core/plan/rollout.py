@@ -170,7 +170,8 @@ def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
         what = in_words_of(failed, deployment.last_good)
         yield deployment.wanted.finding(
             f"{what} was taken back to {runs}, as {failed.reason}",
-            hint=f"push a newer one; or podvisor retry {deployment.name}, to try it again",
+            hint="push a newer one, or have it tried again",
+            command=f"podvisor retry {deployment.name}",
             log=failed.log,
         )
 

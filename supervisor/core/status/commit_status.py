@@ -72,7 +72,8 @@ def _reason(app: AppStatus) -> str:
     """
     findings = sorted(app.findings, key=lambda one: not one.fatal)
     public = (
-        msgspec.structs.replace(one, message=_unquoted(one.message), hint="") for one in findings
+        msgspec.structs.replace(one, message=_unquoted(one.message), hint="", command="")
+        for one in findings
     )
     ended = (f"{unit.name} is down ({unit.ended})" for unit in app.units if unit.ended)
     needs = (need.text for need in app.waiting)

@@ -62,7 +62,7 @@ def _service(told: Told) -> Answer:
 def _settings(told: Told) -> Iterator[Answer]:
     for one in told.findings:
         yield (error if one.fatal else warning)(
-            str(msgspec.structs.replace(one, hint="")), one.hint
+            str(msgspec.structs.replace(one, hint="", command="")), one.hint
         )
     if told.settings is None and not told.findings:
         yield warning(f"there are no settings: {told.config} is not there", "", "podvisor init")

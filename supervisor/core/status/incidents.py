@@ -32,6 +32,15 @@ _OF_FINDINGS = {
     "reverted": IncidentCode.APP_REVERTED,
     "failing": IncidentCode.APP_FAILING,
 }
+_OWN = (
+    IncidentCode.SETTINGS_REFUSED,
+    IncidentCode.SETTINGS_DOUBTFUL,
+    IncidentCode.HOST_UNFIT,
+    IncidentCode.DISK_NEARLY_FULL,
+    IncidentCode.LEDGER_UNWRITABLE,
+    IncidentCode.SUPERVISOR_FAILING,
+)
+"""Of podvisor itself, or its host."""
 OF_NEEDS = {
     NeedKind.IMAGE: IncidentCode.IMAGE_UNAVAILABLE,
     NeedKind.SECRET: IncidentCode.SECRET_MISSING,
@@ -145,8 +154,8 @@ def _of_app(app: dict[str, Any], now: float) -> Iterator[Incident]:
                 app=name,
                 subject=one["image"],
                 text=update_in_words(one["image"], one, now=now),
-                hint=f"push a better one; or podvisor retry {name}, to try it again",
-                command=f"podvisor history {name}",
+                hint="push a better one, or have it tried again",
+                command=f"podvisor retry {name}",
             )
     for one in app.get("certificates", ()):
         yield Incident(
@@ -176,8 +185,16 @@ def _finding(code: IncidentCode, one: dict[str, Any], *, subject: str) -> Incide
         subject=subject,
         text=": ".join(filter(None, (place, without_log(one["message"], log)))),
         hint=one.get("hint", ""),
+        command=one.get("command") or _command_after(code, one.get("app", "")),
         log=log,
     )
+
+
+def _command_after(code: IncidentCode, app: str) -> str:
+    """Return what to type next where a finding does not say it."""
+    if not app:
+        return "podvisor doctor" if code in _OWN else "podvisor sync"
+    return f"podvisor sync {app}" if code is IncidentCode.APP_REFUSED else f"podvisor retry {app}"
 
 
 def _failing_needs(app: dict[str, Any], logs: Mapping[str, tuple[str, ...]]) -> Iterator[Incident]:

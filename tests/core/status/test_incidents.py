@@ -86,6 +86,8 @@ def test_what_is_wrong_with_an_app_has_a_key_that_stays(app: dict[str, object], 
         assert one.text.startswith("web.service is ")
     assert one.app == "web"
     assert one.text
+    assert one.command.startswith("podvisor ") or key.startswith("certificate-failing")
+    assert "podvisor " not in one.hint
 
 
 def test_what_is_wrong_beside_the_apps() -> None:
@@ -107,6 +109,7 @@ def test_what_is_wrong_beside_the_apps() -> None:
             }
         ],
     }
+    assert all(one.command for one in incidents(status, NOW).values())
     assert [*incidents(status, NOW)] == [
         "supervisor-failing//cannot reach systemd",
         "host-unfit//lingering",
@@ -115,6 +118,13 @@ def test_what_is_wrong_beside_the_apps() -> None:
         "webhooks-failing//home",
         "source-refused//home:x",
     ]
+
+
+def test_what_a_finding_has_one_type_stands_as_a_command() -> None:
+    finding = {"message": "it cannot send", "code": "notifier-failing", "subject": "phone"}
+    status = {"problems": [{**finding, "command": "podvisor notify test phone"}]}
+    (one,) = incidents(status, NOW).values()
+    assert (one.hint, one.command) == ("", "podvisor notify test phone")
 
 
 def test_whatever_an_app_may_need_has_a_code() -> None:
