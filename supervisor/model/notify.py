@@ -44,6 +44,10 @@ class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it ends by itself, if that is known: seconds since the epoch."""
     is_end: bool = False
     """Whether it is the end of something that was told."""
+    times: int = 0
+    """Of what comes and goes, how often it came in the last hour; else 0."""
+    not_before: float = 0.0
+    """When it may be told, if it is to be waited for whether it comes again."""
     since: float = 0.0
     """When it was seen, by the clock of this machine."""
 
@@ -60,6 +64,8 @@ class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: float
     is_silent: bool = False
     """Whether only its end is asked for."""
+    over_at: float = 0.0
+    """Of what comes and goes and whose end is not asked for: since when it is not so."""
 
 
 class Outbox(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -68,6 +74,8 @@ class Outbox(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     waiting: tuple[News, ...] = ()
     told: dict[str, Told] = {}
     """By key; whatever is over, and told to be, is gone."""
+    ended: dict[str, tuple[float, ...]] = {}
+    """By key, when ends were told in the last hour."""
     left_out: int = 0
     """How much was dropped because too much waited."""
     event_id: int = 0

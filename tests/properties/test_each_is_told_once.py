@@ -1,5 +1,6 @@
 """Whatever happens, and whenever: each problem is told once, its end once if it was told itself."""
 
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,6 +91,7 @@ class World:
         elif what in ("ring", "fail"):
             self.ring(fails=what == "fail")
         elif what == "restart":
+            self.outbox = msgspec.json.decode(msgspec.json.encode(self.outbox), type=Outbox)
             self.look(is_whole=False)
         elif what == "back":
             self.now -= seconds * 1_000
@@ -145,6 +147,64 @@ def test_what_comes_together_is_one_message(opened):
     (batch,) = world.sent
     assert {one.key for one in batch} == {key for key, _ in opened}
     assert world.now <= begin + 60
+
+
+def flap(world, bad, well, times):
+    """It is so and is not so in turns, and each alarm rings when it is due."""
+    for _ in range(times):
+        world.do("restart", "a", 0)
+        for what, seconds in (("open", bad), ("close", well)):
+            world.do(what, "a", 0)
+            until = world.now + seconds
+            while (
+                due := box.due_at(world.outbox, world.settings, world.now)
+            ) is not None and due <= until:
+                world.now = max(due, world.now)
+                world.ring()
+            world.now = until
+
+
+def of(world):
+    return [(one.is_end, bool(one.times)) for batch in world.sent for one in batch]
+
+
+@given(st.lists(st.tuples(st.integers(1, 900), st.integers(1, 900)), min_size=1, max_size=30))
+def test_what_comes_and_goes_is_told_ever_more_rarely(story):
+    world = World(settings_of(10, "", ""))
+    ends = []
+    for bad, well in story:
+        before = world.outbox.ended.get("a", ())
+        flap(world, bad, well, 1)
+        ends += [at for at in world.outbox.ended.get("a", ()) if at not in before]
+    for at in range(3, len(ends)):
+        if ends[at] - ends[at - 3] < box.HOUR:
+            assert ends[at] - ends[at - 1] >= box.CALM
+    flap(world, 0, 2 * box.CALM, 1)
+    assert not world.outbox.waiting
+    assert not world.outbox.told
+    said = [is_end for is_end, _ in of(world)]
+    assert said == [bool(at % 2) for at in range(len(said))]
+
+
+def test_what_flaps_all_day_is_told_as_that_once_and_its_end_when_it_is_calm():
+    world = World(settings_of(10, "", ""))
+    flap(world, 25, 60, 1_000)
+    assert of(world) == [(False, False), (True, False)] * 3 + [(False, True)]
+    message = message_of(world.sent[-1], host="pi")
+    assert message.title == "pi: a comes and goes, 4 times in the last hour"
+    flap(world, 25, box.CALM + 60, 1)
+    assert of(world)[7:] == [(True, False)]
+    flap(world, 25, 4 * box.CALM, 2)
+    assert of(world)[8:10] == [(False, False), (True, False)], "a day later it is told as ever"
+
+
+def test_what_flaps_is_damped_also_for_who_asks_for_no_ends():
+    settings = NotifySettings(events=(PROBLEM,), after=Seconds(10))
+    world = World(settings)
+    flap(world, 25, 60, 1_000)
+    assert of(world) == [(False, False)] * 3 + [(False, True)]
+    flap(world, 25, 2 * box.HOUR, 2)
+    assert of(world)[4:] == [(False, False)]
 
 
 HOSTILE = st.text(max_size=400) | st.sampled_from(

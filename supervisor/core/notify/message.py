@@ -93,11 +93,17 @@ def _headline(batch: Sequence[News], rest: int) -> str:
         who = plain(one.who, 40)
         if rest:
             return f"one problem of {who} is over, {_going_on(rest)}"
+        if one.times and not one.is_end:
+            return f"{who} {_flaps(one)}"
         if one.kind in _HEADLINES:
             return _HEADLINES[one.kind].format(who=who)
         return one.text if one.app and one.text.startswith(one.app) else f"{who}: {one.text}"
     more = f"; {_going_on(rest)}" if rest else ""
     return f"{counted(batch)}: {_names(dict.fromkeys(one.who for one in batch))}{more}"
+
+
+def _flaps(one: News) -> str:
+    return f"comes and goes, {one.times} times in the last hour"
 
 
 def _going_on(number: int) -> str:
@@ -163,6 +169,8 @@ def _named(one: News) -> str:
     named = one.text if one.who in one.text else f"{one.who}: {one.text}"
     if one.is_end and one.lasts is not Lasts.OPEN:
         return f"{one.who}: has waited long enough: {one.text}"
+    if one.times and not one.is_end:
+        return f"{one.who} {_flaps(one)}: {one.text}"
     return named
 
 

@@ -2,7 +2,8 @@
 
 Each function takes an outbox as it was and returns it as it is; who calls them writes it down.
 Something that lasts is told once, and its end once, and only if it was told itself. What is over
-before it was sent is not sent. A moment that lies in the future was seen before the clock was set
+before it was sent is not sent. What comes and goes is told once as that, and its end once it was
+calm for a while. A moment that lies in the future was seen before the clock was set
 back, and counts as now.
 """
 
@@ -19,6 +20,11 @@ from supervisor.model.notify_settings import NotifyKind, NotifySettings
 
 MOST = 200
 """What waits beyond this is left out, the oldest first."""
+FLAPS = 3
+"""What has ended so often in an hour, and is there again soon, comes and goes."""
+HOUR = 3_600.0
+CALM = 600.0
+"""Seconds: within these it is there again soon; what comes and goes is over after as many."""
 _TICK_SECONDS = 0.5
 """An alarm may ring so early."""
 
@@ -48,14 +54,21 @@ def noticed(
     for one in outbox.waiting:
         is_so = one.lasts is Lasts.ONCE or one.is_end or one.key in lasting or not is_whole
         if is_so and (one.is_end or is_wanted(one, settings)):
-            waiting[one.key] = replace(one, since=min(one.since, now))
+            at = min(one.not_before, now + CALM)
+            waiting[one.key] = replace(one, since=min(one.since, now), not_before=at)
+    ended = dict(outbox.ended)
     for key, one in lasting.items():
+        if key in told and _is_calm(told[key], now):
+            told.pop(key)
         if key in told:
             waiting.pop(key, None)  # its end, which was none
+            if told[key].over_at:
+                told[key] = replace(told[key], over_at=0.0)
         elif is_wanted(one, settings):
             before = waiting.get(key)
             since = before.since if before else one.since or now
-            waiting[key] = replace(one, since=min(since, now))
+            times = before.times if before else _flapped(outbox, key, now)
+            waiting[key] = replace(one, since=min(since, now), times=times)
         elif _is_timed(one, settings):
             told[key] = Told(news=one, at=now, is_silent=True)
     if is_whole:
@@ -63,9 +76,13 @@ def noticed(
             end = waiting.get(key) or _end_of(told[key], lasting, now)
             if end and is_wanted(end, settings):
                 waiting[key] = end
-            else:
-                told.pop(key)
-                waiting.pop(key, None)
+                continue
+            waiting.pop(key, None)
+            begun = told.pop(key)
+            if begun.news.times and not _is_calm(begun, now):
+                told[key] = replace(begun, over_at=min(begun.over_at or now, now))
+            elif begun.news.lasts is Lasts.OPEN:
+                ended[key] = (*_lately(ended.get(key, ()), now), now)
     for one in happened:
         if is_wanted(one, settings):
             before = waiting.pop(one.key, None)
@@ -73,7 +90,11 @@ def noticed(
             waiting[one.key] = replace(one, since=min(since, now))
     kept, excess = list(waiting.values()), max(0, len(waiting) - MOST)
     return replace(
-        outbox, waiting=tuple(kept[excess:]), told=told, left_out=outbox.left_out + excess
+        outbox,
+        waiting=tuple(kept[excess:]),
+        told=told,
+        ended=ended,
+        left_out=outbox.left_out + excess,
     )
 
 
@@ -83,8 +104,8 @@ def due_at(
     """Return when something is to be sent, seconds since the epoch; None if nothing waits."""
     if not outbox.waiting:
         return None
-    first = min(one.since for one in outbox.waiting)
-    last = max(one.since for one in outbox.waiting)
+    first = min(_counts_from(one, settings) for one in outbox.waiting)
+    last = max(_counts_from(one, settings) for one in outbox.waiting)
     # Who comes while others wait goes with them; but nobody waits for more than twice as long.
     due = min(last, first + settings.after) + settings.after
     if settings.digest:
@@ -97,15 +118,15 @@ def due_at(
 def batch(outbox: Outbox, settings: NotifySettings, now: float) -> tuple[News, ...]:
     """Return what is to be sent now that something is due, the oldest first."""
     ripe = now - settings.after + _TICK_SECONDS
-    return tuple(
-        sorted((one for one in outbox.waiting if one.since <= ripe), key=lambda one: one.since)
-    )
+    due = (one for one in outbox.waiting if _counts_from(one, settings) <= ripe)
+    return tuple(sorted(due, key=lambda one: one.since))
 
 
 def sent(outbox: Outbox, batch: Iterable[News], *, title: str, now: float) -> Outbox:
     """Take in that these were sent, whatever the outbox holds by now."""
     waiting = {one.key: one for one in outbox.waiting}
     told = dict(outbox.told)
+    ended = {key: late for key, at in outbox.ended.items() if (late := _lately(at, now))}
     for one in batch:
         left = waiting.get(one.key)
         # What happened may have happened once more meanwhile.
@@ -113,12 +134,15 @@ def sent(outbox: Outbox, batch: Iterable[News], *, title: str, now: float) -> Ou
             del waiting[one.key]
         if one.is_end:
             told.pop(one.key, None)
+            if one.lasts is Lasts.OPEN:
+                ended[one.key] = (*ended.get(one.key, ()), now)
         elif one.lasts is not Lasts.ONCE:
             told[one.key] = Told(news=replace(one, log=(), hint="", command=""), at=now)
     return replace(
         outbox,
         waiting=tuple(waiting.values()),
         told=told,
+        ended=ended,
         left_out=0,
         sent_at=now,
         sent=title,
@@ -132,6 +156,25 @@ def failed(outbox: Outbox, why: str, hint: str, now: float) -> Outbox:
     """Take in that a try failed: everything waits on."""
     since = min(outbox.failing_since or now, now)
     return replace(outbox, failure=why, hint=hint, failing_since=since)
+
+
+def _counts_from(one: News, settings: NotifySettings) -> float:
+    return max(one.since, one.not_before - settings.after)
+
+
+def _flapped(outbox: Outbox, key: str, now: float) -> int:
+    """Return how often something has come in the last hour, if that is what it does; else 0."""
+    ends = _lately(outbox.ended.get(key, ()), now)
+    return len(ends) + 1 if len(ends) >= FLAPS and ends[-1] > now - CALM else 0
+
+
+def _lately(moments: Iterable[float], now: float) -> tuple[float, ...]:
+    return tuple(one for one in moments if now - HOUR < one <= now)
+
+
+def _is_calm(told: Told, now: float) -> bool:
+    """Whether what comes and goes, and whose end nobody asks for, has been away for long enough."""
+    return bool(told.over_at) and now >= told.over_at + CALM
 
 
 def _end_of(told: Told, lasting: Iterable[str], now: float) -> News | None:
@@ -155,6 +198,7 @@ def _end_of(told: Told, lasting: Iterable[str], now: float) -> News | None:
         about=begun.about,
         text=text,
         is_end=True,
+        not_before=now + CALM if begun.times else 0.0,
         since=now,
     )
 
