@@ -9,6 +9,7 @@ from supervisor.model.git_url import GitUrl
 from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.setting_types import SecretRef
 from supervisor.model.settings import RepairSettings
+from supervisor.model.status import OrderRequest, SyncRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -17,6 +18,10 @@ PHOTOS = {"photos/gallery.container": ""}
 
 def kept(world):
     return world.ledger.all(Incident)
+
+
+async def nothing(_):
+    """For what is told of an order."""
 
 
 def told(daemon):
@@ -165,3 +170,46 @@ async def test_who_listens_hears_of_each_once(world):
         assert heard == [([key], [])]
         await world.push(daemon, PHOTOS)
         assert heard == [([key], []), ([], [key])]
+
+
+@pytest.mark.parametrize("order", ["sync", "sync one", "suspend", "retry"])
+async def test_it_began_when_it_began_whatever_a_person_orders_meanwhile(world, order):
+    files = {**PHOTOS, "web/web.container": "image=gone:1"}
+    world.reader.put("home", PHOTOS)
+    async with world.running() as daemon:
+        await world.push(daemon, files)
+        world.machine.broken.add("gallery.service")
+        world.systemd.dies("gallery.service")
+        await anyio.sleep(300)
+        before = {key: one.opened_at for key, one in kept(world).items()}
+        assert len(before) == 2
+        apps = ("photos", "web")
+        world.machine.broken.clear()
+        match order:
+            case "sync":
+                await daemon.service.sync(SyncRequest(), nothing)
+            case "sync one":
+                for app in apps:
+                    await daemon.service.sync(SyncRequest(apps=(app,)), nothing)
+            case "suspend":
+                await daemon.service.suspend(OrderRequest(apps=apps))
+                await anyio.sleep(60)
+                since = {key: one.opened_at for key, one in told(daemon).items()}
+                assert since == before
+                await daemon.service.resume(OrderRequest(apps=apps), nothing)
+            case "retry":
+                await daemon.service.retry(OrderRequest(apps=("web",)), nothing)
+        await anyio.sleep(5)
+        world.machine.broken.add("gallery.service")
+        if order.startswith("sync"):
+            assert "gallery.service" in world.machine.running
+            world.systemd.dies("gallery.service")
+        for _ in range(120):
+            await anyio.sleep(1)
+            assert told(daemon).keys() <= before.keys()
+            since = {key: one.opened_at for key, one in told(daemon).items()}
+            assert since == {key: before[key] for key in since}
+        assert {key: one.opened_at for key, one in kept(world).items()} == before
+        world.machine.broken.clear()
+        await anyio.sleep(4_000)
+        assert {one.app for one in kept(world).values()} == {"web"}

@@ -11,6 +11,7 @@ from supervisor.controllers.isolate import failure_of
 from supervisor.controllers.keys import Kind, parse
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.core.health.crash_backoff import LONGEST_CALM_SECONDS
 from supervisor.core.status.incidents import BAD, SUSPENDED, incidents
 from supervisor.kit.clock import Clock
 from supervisor.model.incident import Incident
@@ -20,6 +21,9 @@ _ANYWAY = (Kind.CERTIFICATE, Kind.ALL_APPS, Kind.WEBHOOKS, Kind.DISK, Kind.RESYN
 """After these there may be others without a sign that is cheap to see."""
 
 _SIGNS = (*BAD, SUSPENDED)
+
+_CALM_SECONDS = float(LONGEST_CALM_SECONDS)
+"""What comes back sooner has gone on all the time: a person's order looks like its end."""
 
 Listener = Callable[[Sequence[Incident], Sequence[Incident]], None]
 """Hears which incidents were opened, and which are over."""
@@ -37,6 +41,10 @@ class IncidentLog(msgspec.Struct, kw_only=True):
     _listeners: list[Listener] = []
     _signs: list[object] = []
     """What `follow` saw last; held, so that nothing else gets the same identity."""
+    _ailing: frozenset[str] = frozenset()
+    """Apps with an incident."""
+    _over: dict[str, tuple[Incident, float]] = {}
+    """What was over a while ago, and when, by its key."""
 
     def subscribe(self, listener: Listener) -> None:
         """Hear of what is opened or over from now on."""
@@ -47,7 +55,9 @@ class IncidentLog(msgspec.Struct, kw_only=True):
         now = self.clock.now()
         known = self.ledger.all(Incident)
         found = incidents(msgspec.to_builtins(status), now, known=known)
-        return replace(status, incidents=tuple(_since(one, known, now) for one in found.values()))
+        return replace(
+            status, incidents=tuple(self._since(one, known, now) for one in found.values())
+        )
 
     def follow(self, status: Callable[[], Status], *, after: Collection[str]) -> None:
         """Open and close incidents after a pass over these keys, where there is a sign of any.
@@ -77,13 +87,26 @@ class IncidentLog(msgspec.Struct, kw_only=True):
                     self.ledger.put(one, key)
             for one in over:
                 self.ledger.drop(Incident, one.key)
+        now = self.clock.now()
+        self._over = {key: one for key, one in self._over.items() if _is_fresh(one[1], now)}
+        self._over.update({one.key: (one, now) for one in over})
+        self._ailing = frozenset(one.app for one in found.values())
         if opened or over:
             for listener in self._listeners:
                 listener(opened, over)
 
+    def _since(self, one: Incident, known: dict[str, Incident], now: float) -> Incident:
+        before = known.get(one.key)
+        if before is None and one.key in self._over:
+            last, at = self._over[one.key]
+            before = last if _is_fresh(at, now) else None
+        return replace(one, opened_at=before.opened_at if before else now)
+
     def _signs_now(self) -> Iterable[object]:
         board = self.board
-        yield from (one for one in board.apps.values() if one.state in _SIGNS or _has_failed(one))
+        for app in board.apps.values():
+            if app.state in _SIGNS or app.name in self._ailing or _has_failed(app):
+                yield app
         yield from (one.error for one in board.sources.values() if one.error)
         yield from board.problems.values()
         yield from (found for found in self.desired_state.source_findings.values() if found)
@@ -96,6 +119,5 @@ def _has_failed(app: AppStatus) -> bool:
     return any(one.failed for one in app.updates)
 
 
-def _since(one: Incident, known: dict[str, Incident], now: float) -> Incident:
-    before = known.get(one.key)
-    return replace(one, opened_at=before.opened_at if before else now)
+def _is_fresh(at: float, now: float) -> bool:
+    return abs(now - at) < _CALM_SECONDS

@@ -22,6 +22,8 @@ REGISTRIES = "images/"
 """What the names of registries whose webhooks are heard begin with, beside those of sources."""
 BAD = ("refused", "failing", "reverted")
 """States of an app in which something is wrong with it."""
+CHANGING = "changing"
+"""The state of an app that is not at rest."""
 SUSPENDED = "suspended"
 """The state of an app that says nothing of what is wrong."""
 _SEEN_ANYWAY = (IncidentCode.UPDATE_FAILED, IncidentCode.CERTIFICATE_FAILING)
@@ -68,8 +70,9 @@ def incidents(
 ) -> dict[str, Incident]:
     """Return all that is wrong, by its key; of several things with one key the first.
 
-    Of an app that is suspended, what is `known` already goes on until it is seen to be over; what
-    a person does to it meanwhile is nobody's news.
+    What is `known` of an app goes on while a pass changes it: only one at rest tells what is over.
+    So it does of one that is suspended, until it is seen to be over; what a person does to it
+    meanwhile is nobody's news.
     """
     found: dict[str, Incident] = {}
     for one in (*_of_podvisor(status), *_of_sources(status)):
@@ -77,7 +80,7 @@ def incidents(
     for app in status.get("apps", ()):
         for one in _of_app(app, now):
             found.setdefault(one.key, one)
-        if app["state"] == SUSPENDED:
+        if app["state"] in (SUSPENDED, CHANGING):
             mine = (one for one in (known or {}).values() if one.app == app["name"])
             for one in mine:
                 if _goes_on(one, app):
@@ -86,13 +89,16 @@ def incidents(
 
 
 def _goes_on(one: Incident, app: dict[str, Any]) -> bool:
-    """Whether what was wrong before an app was suspended still is.
+    """Whether what was wrong before an app was suspended, or a pass began, still is.
 
-    Passes find out most of it, and they are held back: that stays until they go on.
+    Passes find out most of it: that stays until one has ended.
     """
     if one.code in _SEEN_ANYWAY:
         return False
-    if one.code in (IncidentCode.UNIT_DOWN, IncidentCode.UNIT_UNHEALTHY):
+    if app["state"] == SUSPENDED and one.code in (
+        IncidentCode.UNIT_DOWN,
+        IncidentCode.UNIT_UNHEALTHY,
+    ):
         needs = (need["subject"] for need in app.get("waiting", ()) if need.get("failing"))
         bad = (unit["name"] for unit in app.get("units", ()) if _is_bad(unit))
         return one.subject in (*needs, *bad)
