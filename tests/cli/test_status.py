@@ -515,6 +515,19 @@ def test_returns_3_when_something_is_not_well(podvisor: Callable[..., Any], daem
     assert podvisor("status").code == 3
 
 
+def test_a_notifier_that_cannot_send_is_of_no_app(
+    podvisor: Callable[..., Any], daemon: Any
+) -> None:
+    mute = Finding(message="notifier phone cannot send: x", code=IncidentCode.NOTIFIER_FAILING)
+    status = plain(msgspec.structs.replace(WELL, problems=(mute,)))
+    daemon.answer("/v1/status", status)
+    daemon.answer("/v1/sync", {"reply": status})
+    (app,) = WELL.apps
+    assert podvisor("status").code == codes.NOT_WELL
+    assert podvisor("status", app.name).code == codes.OK
+    assert podvisor("sync", app.name).code == codes.OK
+
+
 @pytest.mark.parametrize(
     ("status", "well"),
     [

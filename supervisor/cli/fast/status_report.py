@@ -16,6 +16,8 @@ from supervisor.cli.show import screen
 
 _PATIENCE_SECONDS = 10.0
 _LAST_LINES = 5
+_NOTIFIER = "notifier-failing"
+"""The code of a notifier's own trouble."""
 _BAD = ("refused", "failing", "reverted")
 
 
@@ -48,7 +50,7 @@ def report(app: str, *, as_json: bool) -> int:
             _last_words(status)
     if not status["running"]:
         return codes.NOT_RUNNING
-    return codes.OK if is_well(status) else codes.NOT_WELL
+    return codes.OK if is_well(status, whole=not app) else codes.NOT_WELL
 
 
 def _last_words(status: dict[str, Any]) -> None:
@@ -72,10 +74,14 @@ def _last_words(status: dict[str, Any]) -> None:
             screen.say("  ", cut(line))
 
 
-def is_well(status: dict[str, Any]) -> bool:
-    """Whether apps and their certificates are well, and sources can be read (also of a reply)."""
+def is_well(status: dict[str, Any], *, whole: bool = False) -> bool:
+    """Whether apps and their certificates are well, and sources can be read (also of a reply).
+
+    A notifier that cannot send counts where the `whole` is asked for: it is no app's.
+    """
     sources = status.get("sources", ())
-    findings = [*status.get("problems", ())]
+    problems = status.get("problems", ())
+    findings = [one for one in problems if whole or one.get("code") != _NOTIFIER]
     for source in sources:
         findings += source.get("findings", ())
     return not (
