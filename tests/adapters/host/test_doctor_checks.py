@@ -610,9 +610,13 @@ def test_failed_units_of_apps_and_runs_of_health_checks_are_not_told_of(
     host: SoundMachine,
 ) -> None:
     host.quadlet("podvisor/web/web.container", WEB)
+    host.quadlet("podvisor/web/worker@.container", WEB)
+    host.quadlet("podvisor/plain/backup.service", "[Service]\nExecStart=/bin/false\n")
+    host.quadlet("podvisor/plain/nested/each@.timer", "[Timer]\n")
+    units = ("web.service", "worker@1.service", "backup.service", "each@a.b.timer")
     rows = [
         {"unit": unit, "load": "loaded"}
-        for unit in ("web.service", f"{'a' * 64}-1b2c.service", "podvisor.service")
+        for unit in (*units, f"{'a' * 64}-1b2c.service", "podvisor.service")
     ]
     host.said[FAILED] = Said(0, json.dumps(rows))
     assert host.wrong() == []

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from supervisor.adapters.host.doctor.host import Host, objects
 from supervisor.adapters.host.doctor.quadlets import quadlets
+from supervisor.core.files.names import PLAIN_SUFFIXES
 from supervisor.core.status.examination import (
     Answer,
     Check,
@@ -73,6 +74,19 @@ def _journal_storage(host: Host) -> Answer:
     )
 
 
+def _deployed(host: Host) -> set[str]:
+    """Return the units of apps: what Quadlet makes of their files, and the plain ones."""
+    folder = host.config / "containers/systemd/podvisor"
+    plain = {one.name for one in host.files(folder, "**/*.*") if one.suffix in PLAIN_SUFFIXES}
+    return plain | {one.service for one in quadlets(host) if one.managed}
+
+
+def _is_of(unit: str, deployed: set[str]) -> bool:
+    """Whether it is one of these, or an instance of a template among them."""
+    name, at, instance = unit.partition("@")
+    return unit in deployed or f"{name}{at}.{instance.rpartition('.')[2]}" in deployed
+
+
 def _failed_units(host: Host) -> Iterator[Answer]:
     command = ("systemctl", "--user", "list-units", "--failed", "--all", "--output=json")
     said = host.asked(*command, "--no-pager")
@@ -81,10 +95,10 @@ def _failed_units(host: Host) -> Iterator[Answer]:
         yield unknown(f"systemd does not say which units failed: {said.last_words}")
         return
     failed = {str(row.get("unit")): str(row.get("load")) for row in rows}
-    deployed = {one.service for one in quadlets(host) if one.managed}
+    deployed = _deployed(host)
     mine = [one for one in failed if not (_HEALTH_RUN.fullmatch(one) or one in _OWN)]
     gone = [one for one in mine if failed[one] == "not-found"]
-    others = [one for one in mine if one not in gone and one not in deployed]
+    others = [one for one in mine if one not in gone and not _is_of(one, deployed)]
     if gone:
         yield warning(
             f"failed, and their files are gone: {', '.join(gone)}",
@@ -110,7 +124,7 @@ def _masked_units(host: Host) -> Iterator[Answer]:
         yield unknown(f"systemd does not say which units are masked: {said.last_words}")
         return
     masked = [str(row.get("unit_file")) for row in rows]
-    wanted = {*_NEEDED, *(one.service for one in quadlets(host) if one.managed)}
+    wanted = {*_NEEDED, *_deployed(host)}
     hit = [one for one in masked if one in wanted]
     for unit in hit:
         yield error(
