@@ -68,6 +68,10 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             if volumes.failure and (not request.apps or name in request.apps):
                 self.ledger.put(msgspec.structs.replace(volumes, failure=None), name)
         sources = tuple(self.desired_state.settings.sources)
+        # Before what comes of it; of an app that is not there nothing is written.
+        is_known = all(map(self.names.is_known, request.apps))
+        if is_known:
+            self._note_order(request)
         await self.queue.wait_for_pass(Kind.SOURCE.keys(sources))
         pruning = self.desired_state.pruning(request.apps) if request.prune_all else nullcontext()
         with pruning:
@@ -76,8 +80,8 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             with suppress(Failure):  # the loop's own pass meets the same one, and shows it
                 known = await self.desired_state.deployments()
             self.names.check(request.apps)
-            for app in request.apps or ("",):
-                self.ledger.log(EventKind.ORDERED, app=app, subject="sync")
+            if not is_known:
+                self._note_order(request)
             asked = self.desired_state.certificates()
             mine = [name for name, app in asked.items() if not request.apps or app in request.apps]
             await self._mend_certificates(mine, since=mark)
@@ -90,6 +94,10 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
                 if not request.apps or name.partition("/")[0] in units
             )
             await self.pull_and_bring_on(request.apps, say, known=known, since=mark)
+
+    def _note_order(self, request: SyncRequest) -> None:
+        for app in request.apps or ("",):
+            self.ledger.log(EventKind.ORDERED, app=app, subject="sync")
 
     async def _mend_certificates(self, names: Collection[str], *, since: int) -> None:
         """Have these looked at: something may be damaged that nothing tells of, or be writable now.

@@ -27,6 +27,9 @@ _MOST_UNITS = 5
 """Of an app, of which it is said what was done to them last."""
 _SOON_SECONDS = 600.0
 """Between what tells of a revision and its being read, at most."""
+_AT_ONCE_SECONDS = 30.0
+"""Between an order or a start, and what it had podvisor read, at most."""
+_ANYBODY = "a person"
 _LONGEST = 400
 
 
@@ -113,9 +116,14 @@ def _why_released(
 
 def _why_held(material: Material, held: Hold) -> Cause:
     told = _last(material.events, EventKind.HELD)
-    reason = told.reason if told else "a person rolled it back"
+    reason = _named(told.reason, told) if told else f"{_ANYBODY} rolled it back"
     text = f"{reason}, while its source asked for {short(held.instead_of)}"
     return Cause(text=text, at=held.at, event=told.id if told else 0)
+
+
+def _named(text: str, told: Event | None) -> str:
+    """Say of what a person did who that was, as far as the log tells."""
+    return f"{told.by}{text.removeprefix(_ANYBODY)}" if told and told.by else text
 
 
 def _before(material: Material, tried: Rollout | None) -> Rollout | None:
@@ -171,7 +179,11 @@ def _why_noticed(material: Material, revision: Event) -> Cause:
             break
         if is_its and one.kind is EventKind.WEBHOOK and one.ok and one.reason:
             return Cause(text=f"a webhook told of it: {one.reason}", at=one.time, event=one.id)
-        if one.kind is EventKind.STARTED:
+        is_at_once = one.time >= revision.time - _AT_ONCE_SECONDS
+        if one.kind is EventKind.ORDERED and one.subject == "sync" and is_at_once:
+            text = f"{one.by or _ANYBODY} ordered a sync"
+            return Cause(text=text, at=one.time, event=one.id)
+        if one.kind is EventKind.STARTED and is_at_once:
             text = "podvisor had just started, and read its sources"
             return Cause(text=text, at=one.time, event=one.id)
     return Cause(text="podvisor saw it when it looked at the source; no webhook told of it")
@@ -223,7 +235,8 @@ def _refused(material: Material) -> Iterator[Fact]:
 def _orders(material: Material, now: float) -> Iterator[Fact]:
     applied, held = material.applied, material.held
     if held and not (applied and applied.release == held.release):
-        text = f"a person holds it at {held.held_at}"
+        told = _last(material.events, EventKind.HELD)
+        text = _named(f"{_ANYBODY} holds it at {held.held_at}", told)
         causes = (_why_held(material, held),)
         yield Fact(
             about=FactKind.ORDER, text=text, at=held.at, causes=causes, command=_resume(held)
@@ -232,7 +245,8 @@ def _orders(material: Material, now: float) -> Iterator[Fact]:
         if order.until and order.until <= now:
             continue
         what = material.app if order.app else "everything"
-        text = with_why(f"a person has {what} left alone", order.reason)
+        told = _last(material.events, EventKind.SUSPENDED) if order.app else None
+        text = with_why(_named(f"{_ANYBODY} has {what} left alone", told), order.reason)
         command = f"podvisor resume {order.app}".strip()
         yield Fact(about=FactKind.ORDER, text=text, at=order.at, command=command)
     for scale in material.scales:
@@ -258,7 +272,7 @@ def _pins(events: Sequence[Event]) -> Iterator[Fact]:
         elif one.kind is EventKind.RESUMED:
             told.pop(one.subject, None)
     for one in told.values():
-        text = with_why("a person pinned an image", one.reason)
+        text = with_why(_named(f"{_ANYBODY} pinned an image", one), one.reason)
         yield Fact(about=FactKind.ORDER, text=text, at=one.time)
 
 

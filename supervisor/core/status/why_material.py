@@ -15,6 +15,7 @@ _NEWEST = 400
 _OF_SOURCES = (
     EventKind.REVISION,
     EventKind.WEBHOOK,
+    EventKind.ORDERED,
     EventKind.STARTED,
     OwnCode.STARTED_CRASHED,
     OwnCode.STARTED_POWER_LOST,
@@ -45,7 +46,7 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...] = ()
     """The newest of the app or the unit, in their order."""
     of_sources: tuple[Event, ...] = ()
-    """The newest revisions, webhooks and starts of the daemon, in their order."""
+    """The newest revisions, webhooks, orders and starts of the daemon, in their order."""
 
 
 def read_events(

@@ -102,6 +102,28 @@ def test_a_webhook_of_another_push_told_nothing_of_it() -> None:
     assert "< podvisor saw it when it looked at the source; no webhook told of it" in lines(said)
 
 
+def test_who_ordered_a_sync_comes_before_a_start_and_what_is_long_ago_is_no_cause() -> None:
+    started = Event(id=1, time=NOW - 110, kind=EventKind.STARTED, reason="podvisor 1")
+    order = Event(id=2, time=NOW - 103, kind=EventKind.ORDERED, subject="sync", by="pi")
+    revision = msgspec.structs.replace(PUSHED[1], id=3)
+    assert "< pi ordered a sync" in lines(told(of_sources=(started, order, revision)))
+    renewal = msgspec.structs.replace(order, subject="renew web")
+    said = lines(told(of_sources=(started, renewal, revision)))
+    assert "< podvisor had just started, and read its sources" in said
+    early = msgspec.structs.replace(started, time=NOW - 149)
+    before = msgspec.structs.replace(order, time=NOW - 148)
+    said = lines(told(of_sources=(early, before, revision)))
+    assert "< podvisor saw it when it looked at the source; no webhook told of it" in said
+
+
+def test_who_suspended_it_is_named() -> None:
+    order = Suspension(app="web", at=NOW - 9, reason="a look")
+    event = Event(id=7, time=NOW - 9, kind=EventKind.SUSPENDED, app="web", by="anna (page)")
+    assert "anna (page) has web left alone: a look" in lines(
+        told(suspensions=(order,), events=(event,))
+    )
+
+
 def test_what_was_there_when_podvisor_started_is_said_to_be() -> None:
     started = Event(id=1, time=NOW - 103, kind=EventKind.STARTED, reason="podvisor 1")
     said = told(of_sources=(started, PUSHED[1]))
