@@ -80,6 +80,22 @@ class TestLines:
             said = podvisor("logs", "web", "-n", str(number), *form).out.splitlines()
             assert said == every[-number:]
 
+    def test_of_an_app_of_which_no_unit_has_run(
+        self, podvisor: Podvisor, journal: Callable[..., Path], telling: Any
+    ) -> None:
+        called = journal(entry(1.0, "of somebody else"))
+        none = AppStatus(name="noimg", source="", state=AppState.FAILING)
+        status = Status(running=True, version="1", apps=(none,))
+        telling.answer("/v1/status", msgspec.to_builtins(status))
+        why = Event(id=1, time=2.0, kind=EventKind.WAITING, app="noimg", reason="no such image")
+        telling.answer("/v1/events", msgspec.to_builtins(why))
+        said = podvisor("logs", "noimg")
+        assert said.code == codes.OK
+        assert "no such image" in said.out
+        assert "of somebody else" not in said.out
+        assert "No unit of noimg has run yet: podvisor status noimg says why." in said.err
+        assert not called.exists()
+
     def test_of_one_unit(self, podvisor: Podvisor, journal: Callable[..., Path]) -> None:
         called = journal(entry(1.0, "here", unit="db.service"))
         for name in ("db", "db.service"):

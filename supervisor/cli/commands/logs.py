@@ -2,6 +2,7 @@
 
 import json
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -71,6 +72,9 @@ def command(
     past = _past(meant, newest=newest, since=since or 0.0)
     for one in past:
         show(one)
+    if not meant.units:
+        said = f"No unit of {name} has run yet: podvisor status {name} says why."
+        screen.say((said, "dim"), stream=sys.stderr)
     if follow:
         for one in _to_come(meant, after=past[-1][0] if past else time.time()):
             show(one)
@@ -83,8 +87,8 @@ def _meant(name: str) -> _Meant:
     """Find the units that are meant. Raises Refused."""
     apps = json.loads(_status()).get("apps", ())
     for app in apps:
-        if app["name"] == name and app.get("units"):
-            return _Meant(tuple(unit["name"] for unit in app["units"]), {"app": name})
+        if app["name"] == name:
+            return _Meant(tuple(unit["name"] for unit in app.get("units", ())), {"app": name})
     owner, _, word = name.rpartition("/")
     units = [
         unit["name"] for app in apps for unit in app.get("units", ()) if owner in ("", app["name"])
@@ -112,9 +116,8 @@ def _status() -> bytes:
 
 def _past(meant: _Meant, *, newest: int, since: float) -> list[_One]:
     """Return what there is, in its order: lines, and the events since the first of them."""
-    lines: list[_One] = [
-        (line.time, line) for line in unit_lines(meant.units, newest=newest, since=since)
-    ]
+    read = unit_lines(meant.units, newest=newest, since=since) if meant.units else ()
+    lines: list[_One] = [(line.time, line) for line in read]
     begin = since or (lines[0][0] if lines and newest else 0.0)
     events: list[_One] = [
         (one["time"], one) for one in _events({**meant.query, "since": begin, "limit": newest})
@@ -147,6 +150,8 @@ def _to_come(meant: _Meant, *, after: float) -> Iterator[_One]:
             came.put(error)
 
     def lines() -> Iterator[_One]:
+        if not meant.units:
+            return  # the events go on
         for line in unit_lines(meant.units, since=after, follow=True):
             if line.time > after:
                 yield line.time, line
@@ -173,7 +178,7 @@ class _Shown:
     """Writes one after the other, for people."""
 
     def __init__(self, units: Sequence[str]) -> None:
-        self._width = max(len(_short(unit)) for unit in units)
+        self._width = max((len(_short(unit)) for unit in units), default=0)
 
     def __call__(self, one: _One) -> None:
         moment, what = one
