@@ -135,7 +135,7 @@ class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Query of `GET /v1/events`: which entries, in ascending order."""
 
     after_id: Number | None = None
-    """Only those after this one."""
+    """Only those after this one; all, if the log is not that far (it was lost or put back)."""
     before_id: Number | None = None
     """Only those before this one."""
     since: Moment = 0.0

@@ -16,6 +16,8 @@ from supervisor.web.daemon_client import Absent, DaemonClient, Refused
 _PAGE = 100
 _LARGEST_PAGE = 1_000
 """Entries of the event log in one answer."""
+_LONGEST_NUMBER = 18
+"""Digits."""
 _HELLO = f"retry: 5000\nevent: version\ndata: {__version__}\n\n".encode()
 """Has a browser that loses the daemon wait a little, and one with another version load it anew."""
 
@@ -29,16 +31,17 @@ class ApiViews:
     async def live(self, request: web.Request) -> web.StreamResponse:
         """Say the number of each event as it comes, after the last one that the page knows.
 
-        To one that knows of none, only the newest of those that there are.
+        Of those that there are, only the newest. To one that knows of more than there are, as the
+        log was lost or put back from a copy, that one, too.
         """
         after = request.headers.get("Last-Event-ID") or request.query.get("after", "0")
-        if not after.isascii() or not after.isdecimal():
+        if not (after.isascii() and after.isdecimal() and len(after) <= _LONGEST_NUMBER):
             raise web.HTTPBadRequest(text="after: a number")
         response = web.StreamResponse(
             headers={"Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
         )
         await response.prepare(request)
-        query = {"follow": "true"} | ({"after_id": after} if int(after) else {"limit": "1"})
+        query = {"follow": "true", "limit": "1"} | ({"after_id": after} if int(after) else {})
         entries = self._daemon.lines("/v1/events", query)
         try:
             await self._daemon.ask("/v1/events", {"limit": "1"})

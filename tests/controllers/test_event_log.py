@@ -53,6 +53,37 @@ async def test_it_gives_what_one_page_would(log, wishes):
     assert await read(log, **wishes) == log.ledger.events(EventQuery(**wishes))
 
 
+@pytest.mark.parametrize("wishes", [{}, {"limit": 25}, {"app": "odd"}])
+async def test_after_an_entry_that_is_not_there_yet_it_begins_anew(log, wishes):
+    """Of a log that was lost, or is restored, somebody may remember more than it holds."""
+    assert await read(log, after_id=MANY, **wishes) == []
+    anew = await read(log, after_id=MANY + 1, **wishes)
+    assert anew == log.ledger.events(EventQuery(after_id=0, **wishes))
+    assert anew[0].id <= MANY
+
+
+@pytest.mark.parametrize("wishes", [{}, {"limit": 1}])
+async def test_who_follows_after_such_a_one_hears_what_comes(log, wishes):
+    entries = log._events(EventQuery(after_id=MANY + 500, follow=True, **wishes))
+    async with asyncio.timeout(20):
+        while (await anext(entries)).id < MANY:
+            pass
+        new = log.ledger.append(Event(kind=EventKind.STEP, time=9_999.0))
+        assert (await anext(entries)).id == new.id == MANY + 1
+    await entries.aclose()
+
+
+async def test_who_follows_a_log_that_is_empty(world):
+    log = EventLog(ledger=world.ports().ledger, names=None)
+    entries = log._events(EventQuery(after_id=500, follow=True))
+    async with asyncio.timeout(20):
+        waiting = asyncio.ensure_future(anext(entries))
+        await asyncio.sleep(0)
+        new = log.ledger.append(Event(kind=EventKind.STEP, time=1.0))
+        assert (await waiting).id == new.id
+    await entries.aclose()
+
+
 async def test_others_have_their_turn_meanwhile(log):
     turns = 0
 

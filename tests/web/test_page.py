@@ -289,7 +289,6 @@ async def test_events_are_told_as_they_come_and_none_twice(page: Any, service: F
             service.logged.append(event(4))
             service.news.set()
             assert await answer.content.readuntil(b"\n\n") == b"id: 4\ndata: 4\n\n"
-    assert (await page.get("/live?after=x")).status == 400
 
 
 @pytest.mark.usefixtures("daemon")
@@ -299,6 +298,22 @@ async def test_who_knows_of_no_event_is_not_told_all(page: Any, service: FakeSer
         with anyio.fail_after(20):
             await answer.content.readuntil(b"\n\n")
             assert await answer.content.readuntil(b"\n\n") == b"id: 1000\ndata: 1000\n\n"
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_who_knows_of_more_than_there_is_is_told_the_newest(
+    page: Any, service: FakeService
+) -> None:
+    service.logged = [event(number) for number in range(1, 10)]
+    async with page.get("/live?after=9", headers={"Last-Event-ID": "500"}) as answer:
+        with anyio.fail_after(20):
+            await answer.content.readuntil(b"\n\n")
+            assert await answer.content.readuntil(b"\n\n") == b"id: 9\ndata: 9\n\n"
+            service.logged.append(event(10))
+            service.news.set()
+            assert await answer.content.readuntil(b"\n\n") == b"id: 10\ndata: 10\n\n"
+    for odd in ("x", "9" * 19, "9" * 5_000):
+        assert (await page.get(f"/live?after={odd}")).status == 400
 
 
 async def test_a_browser_is_not_told_of_a_daemon_that_is_not_there(page: Any) -> None:

@@ -104,7 +104,7 @@ def _hear(signs: _Signs) -> None:
     while True:
         try:
             for event in stream("/v1/events", query={"follow": 1, "limit": 1, "after_id": last}):
-                last = max(last, event.get("id", 0))
+                last = event.get("id") or last
                 signs.put()
         except (NotRunning, Refused, OSError, ValueError):
             pass

@@ -68,7 +68,8 @@ class Questions(Asking):
 
         GET /v1/events
 
-        - `after_id`: Only those after this one.
+        - `after_id`: Only those after this one; all, if the log is not that far (it was lost or put
+          back).
         - `before_id`: Only those before this one.
         - `since`: Only those since this moment, in seconds since 1970.
         - `until`: Only those before this moment, in seconds since 1970.

@@ -28,6 +28,8 @@ _PAGE = 100
 _BACKLOG = 1_000
 """Entries that a slow reader may be behind; then it is cut off, and reads on from its last id."""
 
+_NEWEST = EventQuery(limit=1)
+
 
 class EventLog(msgspec.Struct, frozen=True, kw_only=True):
     """Reads the ledger, and hears of what it takes up."""
@@ -38,13 +40,17 @@ class EventLog(msgspec.Struct, frozen=True, kw_only=True):
     def events(self, query: EventQuery) -> AsyncGenerator[Event]:
         """Entries of the log, and those to come if it says so.
 
-        Raises Stalled for an app that is not known, and was not while the log goes back.
+        After one that the log does not hold yet, it is another log, which was lost or put back
+        from a copy: that is read from its beginning. Raises Stalled for an app that is not known,
+        and was not while the log goes back.
         """
         if query.app:
             self.names.check_logged(query.app)
         return self._events(query)
 
     async def _events(self, query: EventQuery) -> AsyncGenerator[Event]:
+        if query.after_id and query.after_id > self.ledger.first_of_newest(_NEWEST):
+            query = replace(query, after_id=0)
         send, receive = anyio.create_memory_object_stream[Event](_BACKLOG)
         stop = self.ledger.subscribe(_into(send)) if query.follow else None
         last = query.after_id or 0
