@@ -154,7 +154,7 @@ def _header(key: Path, text: str) -> Iterator[Problem]:
 
 def _name(key: Path, text: str) -> Iterator[Problem]:
     try:
-        known = is_address(text) or parse_domain(text)
+        known = is_address(text) or parse_domain(text, ports="a host counts at all ports")
     except Refused as refused:
         yield Problem(key, f"{shown_text(text)} is no name: {refused}", refused.hint)
         return

@@ -13,10 +13,10 @@ _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HINT = "write a name such as www.example.org"
 
 
-def parse_domain(text: str) -> str:
+def parse_domain(text: str, *, ports: str = "a certificate is for all ports") -> str:
     """Return a domain in A-labels and small letters, or an IP address in its canonical form.
 
-    Raises Refused.
+    Raises Refused; of one with a port it says what `ports` says of them.
     """
     shown = f"“{one_line(text, 60)}”"
     if address := _address(text):
@@ -31,7 +31,7 @@ def parse_domain(text: str) -> str:
         )
     host, colon, port = text.rpartition(":")
     if colon and port.isdigit() and ":" not in host:
-        hint = f"a certificate is for all ports: write {one_line(host)}"
+        hint = f"{ports}: write {one_line(host)}"
         raise Refused(f"{shown} names a port", hint)
     if not text.isprintable() or re.search(r"[\s/:@,;\"'%\\]", text):
         raise Refused(f"{shown} cannot be a domain", f"{_HINT}, one in each line")

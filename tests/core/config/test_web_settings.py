@@ -37,6 +37,7 @@ def test_accepted(text: str) -> None:
         ("hosts = ['*.example.org']", "is no name"),
         ("hosts = ['a b']", "is no name"),
         ("hosts = ['']", "is no name"),
+        ("hosts = ['nas.lan:8443']", "(a host counts at all ports: write nas.lan)"),
         ("idle = '-1s'", ":2:"),
         ("tokens = 'x'", "there is no setting “tokens” in [web]"),
         ("token = 'x'", "write file:/PATH, credential:NAME"),
