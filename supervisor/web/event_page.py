@@ -1,18 +1,20 @@
 """Which entries of the event log a page shows, and where its neighbours are."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Self, get_args
 from urllib.parse import urlencode
 
 import msgspec
 
-from supervisor.kit.texts import parse_duration
+from supervisor.kit.texts import one_line, parse_duration
 from supervisor.model.events import EventKind, code_of
 from supervisor.model.plan import Step
 
 _ENTRIES = 100
-_LONGEST = 256
+_LONGEST, _SHOWN = 256, 40
+_FILTERS = ("app", "unit", "code", "since", "failed", "before", "after")
+_SWITCHES = ("", "0", "1", "false", "true")
 SPANS = {"1h": "hour", "1d": "day", "7d": "week", "30d": "month"}
 """How far back one may look, as durations are written, and in words."""
 
@@ -39,10 +41,12 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
     """Only older ones than this entry."""
     after: int = 0
     """Only newer ones, those nearest to it."""
+    problems: Sequence[str] = ()
+    """What the address asks for that there is not; it is shown as without that."""
 
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
-        """Read an address; what means nothing in it is left out."""
+        """Read an address; what means nothing in it is left out, and said."""
         words = {name: query.get(name, "")[:_LONGEST].strip() for name in ("app", "unit", "code")}
         since = query.get("since", "")
         return cls(
@@ -51,6 +55,7 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
             failed=query.get("failed", "") not in ("", "0", "false"),
             before=_number(query.get("before", "")),
             after=_number(query.get("after", "")),
+            problems=tuple(_problems(query)),
         )
 
     @property
@@ -99,6 +104,19 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
         said: dict[str, str | int] = {"app": self.app, "unit": self.unit, "code": self.code}
         said |= {"since": self.since, "failed": "1" if self.failed else "", **place}
         return "/events?" + urlencode({key: value for key, value in said.items() if value})
+
+
+def _problems(query: Mapping[str, str]) -> Iterator[str]:
+    for name, value in query.items():
+        text = f"“{one_line(value, _SHOWN)}”"
+        if name not in _FILTERS:
+            yield f"there is no “{one_line(name, _SHOWN)}” to choose by: {', '.join(_FILTERS)}"
+        elif name == "since" and value and value not in SPANS:
+            yield f"since: {text} is none of {', '.join(SPANS)}"
+        elif name in ("before", "after") and value and not _number(value):
+            yield f"{name}: {text} is no number of an entry"
+        elif name == "failed" and value not in _SWITCHES:
+            yield f"failed: {text} is neither 1 nor 0"
 
 
 def _number(text: str) -> int:

@@ -369,6 +369,17 @@ async def test_what_is_chosen_of_the_log(page: Any, service: FakeService) -> Non
     assert '<option value="1d" selected>' in await text_of(page, "/events?since=1d")
     for odd in ("before=x", "after=-1", "before=99999999999999999999", "since=ever", "failed=0"):
         assert "long ago" in await text_of(page, f"/events?{odd}")
+    assert 'role="alert"' not in await text_of(page, "/events?app=&since=&failed=1&before=9&after=")
+    for odd, said in (
+        ("kind=nonsense", "there is no “kind” to choose by: app, unit, code, since, failed,"),
+        ("since=ever", "since: “ever” is none of 1h, 1d, 7d, 30d"),
+        ("before_id=3", "there is no “before_id”"),
+        ("before=x", "before: “x” is no number of an entry"),
+        ("after=-1", "after: “-1” is no number of an entry"),
+        ("failed=maybe", "failed: “maybe” is neither 1 nor 0"),
+        ("since=%3Cb%3E", "since: “&lt;b&gt;” is none of"),
+    ):
+        assert said in await text_of(page, f"/events?{odd}")
     answer = await page.get("/events?app=%00")
     assert answer.status == 400
 
