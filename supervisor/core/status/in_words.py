@@ -82,15 +82,14 @@ def orders_in_words(app: dict[str, Any], now: float) -> Iterator[str]:
 def health_in_words(unit: dict[str, Any], now: float, *, is_kept: bool = False) -> str:
     """The verdict of what checks it, and since when; what the last check said, if it failed.
 
-    With `is_kept` without what is true at this moment alone; so below.
+    With `is_kept` without what is true at this moment alone; so below. How many checks failed in a
+    row is not said: each may be one more, and nobody looks at each.
     """
     word = unit.get("health", "")
     if not word:
         return ""
     since = 0.0 if is_kept else unit.get("health_since", 0.0)
     parts = [relative(since, now=now)] if since else []
-    if unit.get("health_streak"):
-        parts.append(f"{count(unit['health_streak'], 'failed check')} in a row")
     if unit.get("health_interval"):
         parts.append(f"checked every {format_duration(unit['health_interval'])}")
     text = f"{word} ({', '.join(parts)})" if parts else word

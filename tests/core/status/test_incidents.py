@@ -214,7 +214,7 @@ def test_what_is_kept_and_told_says_nothing_that_is_true_at_this_moment_alone() 
         ]
         assert texts[:3] == [
             "web.service is down (failed), brought back 3 times",
-            "b.service is unhealthy (2 failed checks in a row)",
+            "b.service is unhealthy",
             "c.service: failed, brought back 3 times",
         ]
         assert len(texts) == 4
