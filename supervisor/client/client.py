@@ -17,7 +17,7 @@ class Client(Questions, Orders):
     """Asks podvisor. Each request has a connection of its own: there is nothing to close.
 
     Without a `url` it asks the control socket, of this user's daemon or that at the path `socket`;
-    with one (`http://127.0.0.1:8080`) the process of the page, with `token` for what it lets nobody
+    with one (`http://127.0.0.1:9079`) the process of the page, with `token` for what it lets nobody
     else do. `timeout_seconds` is the longest that an answer may take to come, of streams to begin;
     None is for ever. `tls` replaces the system's certificates.
 

@@ -2,14 +2,13 @@
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Self, get_args
+from typing import Any, Self
 from urllib.parse import urlencode
 
 import msgspec
 
+from supervisor.core.status.event_codes import event_codes
 from supervisor.kit.texts import one_line, parse_duration
-from supervisor.model.events import EventKind, code_of
-from supervisor.model.plan import Step
 
 _ENTRIES = 100
 _LONGEST, _SHOWN = 256, 40
@@ -66,9 +65,7 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def codes(self) -> Sequence[str]:
         """Codes that entries may have."""
-        tags = [str(one.__struct_config__.tag) for one in get_args(Step)]
-        steps = {code_of(EventKind.STEP, tag, ok=ok) for tag in tags for ok in (True, False)}
-        return sorted(steps.union(EventKind) - {EventKind.STEP})
+        return event_codes()
 
     def query(self) -> dict[str, str]:
         """Return what the daemon is asked: one entry more than is shown, to see if there are."""

@@ -470,9 +470,16 @@ class TestEvents:
         assert podvisor("events", "--until", "1h", "--json").out.count("\n") == 2
         assert podvisor("events", "--failed", "--json").out == ""
         assert podvisor("events", "--code", "applied", "--json").out.count("\n") == 1
-        said = podvisor("events", "wbe")
-        assert (said.code, said.out) == (1, "")
-        assert "no app named “wbe”" in said.err
+        assert podvisor("events", "--code", "step-pull-failed").code == 0
+        for wrong, text in (
+            (["wbe"], "no app named “wbe”"),
+            (["--unit", "nosuch"], "no unit named “nosuch.service”"),
+            (["--code", "nosuch"], "no event has the code “nosuch”"),
+            (["--code", "aplied"], "did you mean “applied”?"),
+        ):
+            said = podvisor("events", *wrong)
+            assert (said.code, said.out) == (1, "")
+            assert text in said.err
 
     def test_a_person_is_told_that_there_are_none(
         self, podvisor: Podvisor, daemon: Any, monkeypatch: pytest.MonkeyPatch

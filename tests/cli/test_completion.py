@@ -13,6 +13,7 @@ from click.shell_completion import ShellComplete
 
 from supervisor.cli.app import COMMANDS, group
 from supervisor.cli.local import completion
+from supervisor.core.status.event_codes import event_codes
 
 ROOT = Path(__file__).parents[2]
 STATUS = {
@@ -107,7 +108,8 @@ def offered(*words: str) -> list[str]:
         (["webhook", "show", ""], ["home"]),
         (["certs", "show", ""], ["site"]),
         (["secret", "rotate", ""], ["db-password"]),
-        (["events", "--code", "app"], ["applied"]),
+        (["events", "--code", "app"], ["applied", "applied-failed"]),
+        (["events", "--code", "step"], [code for code in event_codes() if "step-" in code]),
         (["events", "--unit", "work"], ["work@1.service"]),
         (["plan", "--pr"], ["--prune-all"]),
     ],

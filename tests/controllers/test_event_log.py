@@ -5,8 +5,12 @@ import asyncio
 import pytest
 
 from supervisor.controllers.operator import event_log
+from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.event_log import EventLog
+from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventKind, EventQuery
+from supervisor.model.status import AppState, AppStatus, UnitStatus
 
 pytestmark = pytest.mark.anyio
 MANY = 950
@@ -27,6 +31,26 @@ async def log(world, monkeypatch):
                 )
             )
     return EventLog(ledger=ledger, names=None)
+
+
+async def test_names_of_nothing_are_refused(world) -> None:
+    ports = world.ports()
+    ports.ledger.append(Event(kind=EventKind.STEP, step="start", app="gone", unit="gone.service"))
+    board = StatusBoard()
+    unit = UnitStatus(name="web.service", active="active", sub="running")
+    app = AppStatus(name="web", source="home", state=AppState.READY, units=(unit,))
+    board.apps["web"] = app
+    names = AppNames(desired_state=None, ledger=ports.ledger, board=board)
+    log = EventLog(ledger=ports.ledger, names=names)
+    for known in ("web.service", "gone.service"):
+        log.events(EventQuery(unit=known))
+    log.events(EventQuery(code="step-pull-failed"))
+    with pytest.raises(Stalled, match=r"no unit named “wbe\.service”") as caught:
+        log.events(EventQuery(unit="wbe.service"))
+    assert caught.value.hint == "did you mean “web.service”?"
+    for code in ("nosuch", "step"):
+        with pytest.raises(Stalled, match="no event has the code"):
+            log.events(EventQuery(code=code))
 
 
 async def read(log, **wishes):

@@ -10,7 +10,8 @@ from supervisor.adapters.ledger import schema
 from supervisor.adapters.ledger.reader import known_apps, names
 from supervisor.adapters.ledger.rows import read_documents
 from supervisor.adapters.ledger.rows import read_events as read_events_of
-from supervisor.core.files.names import app_and_unit, unknown_app
+from supervisor.core.files.names import app_and_unit, unknown_app, unknown_unit
+from supervisor.core.status.event_codes import check_code
 from supervisor.core.status.image_status import Known, last_image_statuses
 from supervisor.kit.clock import SystemClock
 from supervisor.model.certificate import CertificateRecord
@@ -133,14 +134,22 @@ def _users(started: Mapping[str, Mapping[str, UnitInputs]]) -> dict[str, tuple[s
 
 
 def events_from_ledger(path: str, query: EventQuery) -> list[Event]:
-    """Return entries of the event log. Raises Stalled for an app that the ledger does not know."""
-    app = query.app
+    """Return entries of the event log.
+
+    Raises Stalled for an app or a unit that the ledger does not know, or no such code.
+    """
+    check_code(query.code or "")
+    app, unit = query.app, query.unit
     with schema.reading(Path(path)) as ledger:
         found = read_events_of(ledger, query)
         if app and not found and not read_events_of(ledger, EventQuery(app=app, limit=1)):
             known = known_apps(ledger)
             if app not in known:
                 raise unknown_app(app, known)
+        if unit and not found and not read_events_of(ledger, EventQuery(unit=unit, limit=1)):
+            units = {one for some in names(ledger, "unit").values() for one in some}
+            if unit not in units:
+                raise unknown_unit(unit, units)
     return found
 
 

@@ -134,10 +134,10 @@ def _notifiers(_: dict[str, Any]) -> _Names:
 
 
 def _event_codes(_: dict[str, Any]) -> _Names:
-    """Offer kinds of events, which are codes, too."""
-    from supervisor.model.events import EventKind
+    """Offer codes of events."""
+    from supervisor.core.status.event_codes import event_codes
 
-    return ((kind, "") for kind in EventKind)
+    return ((code, "") for code in event_codes())
 
 
 _KINDS: dict[str, Callable[[dict[str, Any]], _Names]] = {

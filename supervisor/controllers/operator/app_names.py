@@ -7,7 +7,7 @@ import msgspec
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
-from supervisor.core.files.names import unknown_app
+from supervisor.core.files.names import unknown_app, unknown_unit
 from supervisor.model.events import EventQuery
 
 
@@ -30,6 +30,12 @@ class AppNames(msgspec.Struct, frozen=True, kw_only=True):
         known = self._known()
         if app not in known and not self.ledger.events(EventQuery(app=app, limit=1)):
             raise unknown_app(app, known)
+
+    def check_logged_unit(self, unit: str) -> None:
+        """Raise Stalled if a unit is not known, and was not while the event log goes back."""
+        known = {one.name for app in self.board.apps.values() for one in app.units}
+        if unit not in known and not self.ledger.events(EventQuery(unit=unit, limit=1)):
+            raise unknown_unit(unit, known)
 
     def is_known(self, app: str) -> bool:
         """Whether it is, or should be."""

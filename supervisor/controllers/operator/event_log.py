@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.ports import Events
+from supervisor.core.status.event_codes import check_code
 from supervisor.model.errors import Failure
 from supervisor.model.events import Event, EventKind, EventQuery
 from supervisor.model.status import AppStatus
@@ -41,9 +42,12 @@ class EventLog(msgspec.Struct, frozen=True, kw_only=True):
         """Entries of the log, and those to come if it says so.
 
         After one that the log does not hold yet, it is another log, which was lost or put back
-        from a copy: that is read from its beginning. Raises Stalled for an app that is not known,
-        and was not while the log goes back.
+        from a copy: that is read from its beginning. Raises Stalled for an app or a unit that is
+        not known, and was not while the log goes back, and for a code that no entry can have.
         """
+        check_code(query.code or "")
+        if query.unit:
+            self.names.check_logged_unit(query.unit)
         if query.app:
             self.names.check_logged(query.app)
         return self._events(query)

@@ -31,6 +31,14 @@ def unknown_app(name: str, known: Collection[str], *, sources: Container[str] = 
     return Stalled(f"no app named “{name}”", hint=hint)
 
 
+def unknown_unit(name: str, known: Collection[str]) -> Stalled:
+    """Say that there is no such unit, and which one was probably meant."""
+    return Stalled(
+        f"no unit named “{name}”",
+        hint=meant(name, known, "podvisor status APP lists those of an app"),
+    )
+
+
 def app_and_unit(name: str, units: Mapping[str, Collection[str]]) -> tuple[str, str]:
     """Return which app is meant, and which unit of it, if one is.
 
