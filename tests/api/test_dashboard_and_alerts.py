@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from supervisor.api.metrics import families
+from supervisor.core.status.incidents import OF_NEEDS
 from supervisor.model.certificate_status import CertificateState
 from supervisor.model.counters import Metrics
 from supervisor.model.incident import IncidentCode
@@ -79,6 +80,17 @@ def test_states_and_codes_that_are_asked_for_are_there(text: str) -> None:
     states, codes = {*AppState, *CertificateState}, set(IncidentCode)
     for label, values in re.findall(r'\b(state|code)!?=~?"([^"]*)"', text):
         assert set(values.split("|")) <= (states if label == "state" else codes)
+
+
+def test_whatever_goes_wrong_has_an_alert() -> None:
+    named = {one for values in re.findall(r'code=~?"([^"]*)"', RULES) for one in values.split("|")}
+    of_apps = {
+        *OF_NEEDS.values(),
+        *(one for one in IncidentCode if one.startswith(("app-", "unit-"))),
+    }
+    # The version of a failed update waits; the others have metrics of their own.
+    others = {"update-failed", "source-unreadable", "webhooks-failing"}
+    assert set(IncidentCode) - named - of_apps == others
 
 
 def test_the_dashboard_shows_all_that_is_counted() -> None:
