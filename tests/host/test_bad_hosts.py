@@ -288,6 +288,10 @@ def test_no_lingering(user, host, source_of_one):
 # --- disks that are full --------------------------------------------------------------------------
 
 
+NEVER_FULL = '[limits]\nfree_space = "0"\n'
+"""A disk of 2 MB would be nearly full with nothing on it."""
+
+
 @pytest.fixture
 def small(user, host):
     """`small(path, size)` puts a small disk under a folder of the user."""
@@ -373,7 +377,7 @@ def test_disk_full_from_the_start(user, git_server, small):
 
 def test_disk_full_while_the_ledger_is_written(user, git_server, small):
     place = small(".local/state/podvisor", "2m")
-    repository = deploy(user, git_server, {"apps/one/one.service": service()})
+    repository = deploy(user, git_server, {"apps/one/one.service": service()}, more=NEVER_FULL)
     ready(user, "one")
     pid = main_pid(user, "one.service")
     fill(user, place)
@@ -405,7 +409,7 @@ def test_disk_full_while_the_ledger_is_written(user, git_server, small):
 
 def test_what_was_done_while_the_disk_was_full_is_written_down_later(user, small):
     place = small(".local/state/podvisor", "2m")
-    deploy_folder(user, {"one/one.service": service()})
+    deploy_folder(user, {"one/one.service": service()}, more=NEVER_FULL)
     ready(user, "one")
     fill(user, place)
     pid = main_pid(user, "one.service")
