@@ -15,7 +15,7 @@ from tests.fakes.control_service import Served
 
 DOCS = Path(__file__).parents[2] / "docs"
 HOW_TO = DOCS / "how-to/use-the-api.md"
-URL = "http://127.0.0.1:8080"
+URL = "http://127.0.0.1:9079"
 
 
 def blocks(page: Path, language: str) -> list[str]:

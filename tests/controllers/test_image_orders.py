@@ -120,7 +120,7 @@ async def test_a_revision_that_failed_is_tried_again_and_a_hold_stays(world):
         world.machine.broken.add("web.service")
         await world.push(daemon, {"web/web.container": "v=2"})
         assert daemon.board.apps["web"].state is AppState.REVERTED
-        assert "podvisor retry web" in daemon.board.apps["web"].findings[0].hint
+        assert "podvisor retry web" in daemon.board.apps["web"].findings[0].command
         world.machine.broken.clear()
         await daemon.service.suspend(WEB_ALONE)
         await daemon.service.retry(WEB_ALONE, nothing)

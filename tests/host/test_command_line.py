@@ -39,7 +39,7 @@ def test_what_is_asked_at_the_command_line(user):
 
     # What changes is followed, and comes to its end with Ctrl-C.
     follow = """
-        podvisor status -w --json >followed & followed=$!
+        env --default-signal=INT podvisor status -w --json >followed & followed=$!
         until [ -s followed ]; do sleep 0.1; done
         podvisor suspend web >suspended
         until grep -q '"suspended"' followed; do sleep 0.1; done
