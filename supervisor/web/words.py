@@ -17,12 +17,11 @@ from supervisor.core.images.words import (
 from supervisor.core.status.diff import unified
 from supervisor.core.status.incidents import incidents
 from supervisor.core.status.overview import Line, overview
+from supervisor.kit.plain_text import without_escapes
 from supervisor.model.diff import TextPair
 from supervisor.model.image import Pin
 
 _LONGEST_LINE = 2_000
-_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\-_])")
-"""What programs write for terminals (ECMA-48): colours, titles, where the cursor goes."""
 _PERCENT = re.compile(r"\b(\d{1,3}) ?%")
 _CENT = 100
 _MOST_LINES = 2_000
@@ -63,7 +62,7 @@ def printable(text: str) -> str:
 def line(text: str) -> str:
     """Return words of a program as they can be shown: cut, and without what is for terminals."""
     cut = text[: 2 * _LONGEST_LINE]
-    plain = printable(_ESCAPE.sub("", cut))
+    plain = printable(without_escapes(cut))
     whole = len(plain) <= _LONGEST_LINE and len(cut) == len(text)
     return plain if whole else f"{plain[:_LONGEST_LINE]}…"
 
