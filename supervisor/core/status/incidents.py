@@ -221,7 +221,9 @@ def _failing_needs(app: dict[str, Any], logs: Mapping[str, tuple[str, ...]]) -> 
 
 
 def _is_down(unit: dict[str, Any]) -> bool:
-    return bool(unit.get("wanted") and not (unit.get("up") or unit.get("ended_well")))
+    """As `UnitStatus.is_down`."""
+    is_as_it_may = any(map(unit.get, ("up", "ended_well", "unmet")))
+    return bool(unit.get("wanted")) and not is_as_it_may
 
 
 def _is_bad(unit: dict[str, Any]) -> bool:

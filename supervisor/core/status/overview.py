@@ -107,7 +107,7 @@ def _waits(app: dict[str, Any], now: float, *, is_changing: bool) -> Iterator[Li
             if why := trouble_in_words(unit, now):
                 yield Line(app=name, text=f"{unit['name']}: {why}")
     for one in app.get("updates", ()):
-        failed = one.get("failed", False)
-        command = f"podvisor retry {name}" if failed else f"podvisor update {name} --now"
-        text = update_in_words(one["image"], one, now=now)
-        yield Line(app=name, text=text, command=command if failed or one.get("early") else "")
+        if not one.get("failed"):  # that is an incident
+            command = f"podvisor update {name} --now" if one.get("early") else ""
+            text = update_in_words(one["image"], one, now=now)
+            yield Line(app=name, text=text, command=command)

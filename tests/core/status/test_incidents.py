@@ -221,3 +221,11 @@ def test_what_is_kept_and_told_says_nothing_that_is_true_at_this_moment_alone() 
         at = local_time(one["expires"])
         assert f"{'it expired' if state == 'expired' else 'it expires'} {at}" in texts[3]
         assert not re.search(r"\bago\b|\bnow\b|\bin \d", " ".join(texts))
+
+
+def test_a_unit_that_a_condition_of_its_own_keeps_is_not_down() -> None:
+    kept = {**UNIT, "name": "b.service", "active": "inactive", "up": False, "unmet": "ConditionX="}
+    down = {**UNIT, "active": "failed", "up": False}
+    assert [one.subject for one in found(state="failing", units=[down, kept]).values()] == [
+        "web.service"
+    ]

@@ -44,5 +44,19 @@ def test_a_certificate_and_an_update_in_the_words_of_the_command_line() -> None:
     assert seen.well == ()
 
 
+def test_an_update_that_failed_is_wrong_and_does_not_wait_besides() -> None:
+    update = {
+        "image": "docker.io/library/nginx:1.28",
+        "version": {"runs": f"docker.io/library/nginx@sha256:{'a' * 64}", "tag": "1.28"},
+        "why": "web.service failed",
+        "failed": True,
+    }
+    status = {"apps": [{**APP, "updates": [update]}]}
+    wrong = [msgspec.to_builtins(one) for one in incidents(status, NOW).values()]
+    seen = overview({**status, "incidents": wrong}, NOW)
+    assert [line.command for line in seen.troubles] == ["podvisor retry web"]
+    assert seen.waiting == ()
+
+
 def test_who_has_nothing_to_say_is_well() -> None:
     assert overview({"apps": [APP]}, NOW).well == ("web",)
