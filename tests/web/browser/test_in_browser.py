@@ -208,7 +208,10 @@ async def test_a_command_is_copied(tab: Tab, url: Url) -> None:
     await tab.js("""
         window.copied = [];
         navigator.clipboard.writeText = async (text) => { copied.push(text); };
-        document.querySelector("button.copy").click();
+        const beside = (button) => button.parentNode.querySelector("code").textContent;
+        [...document.querySelectorAll("button.copy")].find(
+            (button) => beside(button).includes("db.service")
+        ).click();
     """)
     assert await tab.until("copied[0]") == "podvisor logs db.service -n 30"
     await tab.until("document.getElementById('live').textContent === 'copied'")
