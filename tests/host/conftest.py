@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import pytest
 
@@ -85,16 +85,35 @@ def call(
 def wait_until(
     predicate: Callable[[], Value], timeout: float = PATIENCE_SECONDS, what: str = ""
 ) -> Value:
-    """The first true value of the predicate; fails readably when there is none in time."""
+    """The first true value of the predicate; fails readably when there is none in time.
+
+    What it looks for by a key or a place in a list may be not there yet.
+    """
     __tracebackhide__ = True
     began = asked = time.monotonic()
-    while not (value := predicate()):
+    while not (value := _found(predicate)):
         now = time.monotonic()
         if now > began + timeout:
             pytest.fail(f"{what or 'what was waited for'}: not within {timeout} s, last {value!r}")
         time.sleep(pause(now - began, now - asked))
         asked = time.monotonic()
-    return value
+    return cast("Value", value)
+
+
+class Missing(NamedTuple):
+    """What was looked for by this key is not there; as false as nothing."""
+
+    key: LookupError
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def _found(predicate: Callable[[], Value]) -> Value | Missing:
+    try:
+        return predicate()
+    except LookupError as error:
+        return Missing(error)
 
 
 def pause(waited: float, took: float = 0.0) -> float:

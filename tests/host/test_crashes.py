@@ -11,13 +11,14 @@ def plain(script):
     return f"[Service]\nExecStart=/bin/sh -c '{script}'\n{WANTED}"
 
 
+# Hosts of the tests have no memory controller: the unit itself writes what systemd would, with the
+# fields that systemd gives, as the journal may not know any more whose words they are.
+FIELDS = '"SYSLOG_IDENTIFIER=systemd" "USER_UNIT=%n" "USER_INVOCATION_ID=$INVOCATION_ID"'
+TELL = f'printf "%%s\\n" {FIELDS} "MESSAGE=%n: {KILLED}" | logger --journald'
 # What is told of a run is in the journal before it ends.
-HEARD = 'until journalctl --user -u %n -a -o cat | grep -q "run $$$$ "; do sleep 0.1; done'
-# Hosts of the tests have no memory controller: the unit itself writes what systemd would.
-SHORT_OF_MEMORY = plain(
-    f'echo reserving 4 GB; echo "%n: run $$$$ : {KILLED}" | systemd-cat -t systemd;'
-    f" {HEARD}; kill -KILL $$$$"
-)
+TOLD = "journalctl --user USER_INVOCATION_ID=$INVOCATION_ID | grep -q OOM"
+HEARD = f"until {TOLD}; do sleep 0.1; done"
+SHORT_OF_MEMORY = plain(f"echo reserving 4 GB; {TELL}; {HEARD}; kill -KILL $$$$")
 SIGNALLED = plain("kill -SEGV $$$$")
 MISSING = f"""\
 [Container]

@@ -70,6 +70,19 @@ def name(request: pytest.FixtureRequest) -> Iterator[str]:
     call(TOOL, "down", chosen)
 
 
+def test_what_is_waited_for_may_have_no_place_yet():
+    found = {}
+
+    def place():
+        seen = dict(found)
+        found["web"] = ["here"]
+        return seen["web"][0]
+
+    assert wait_until(place) == "here"
+    with pytest.raises(pytest.fail.Exception, match=r"database: not within 0.1 s, .*KeyError"):
+        wait_until(lambda: found["db"], 0.1, "the database")
+
+
 def test_a_host_boots_from_the_cache(machine: Host, name: str) -> None:
     def boot() -> None:
         call(TOOL, "down", name)
