@@ -25,6 +25,16 @@ _HEADERS = {
 }
 _LOCAL = ("localhost", "127.0.0.1", "[::1]")
 _READING = ("GET", "HEAD")
+_NO_ORIGIN = (
+    "It does not say by which page it was sent: there is no Origin. "
+    "A program sends the token, and no cookie."
+)
+_OTHER_ORIGIN = (
+    "This was sent by a page of {origin}, and here is {host}. If these are the same to you, "
+    "have your reverse proxy hand on Host as browsers send it."
+)
+_SHOWN = 200
+"""Characters of what others say."""
 
 
 def guarded(names: Collection[str], *, takes_forms: bool = False) -> Middleware:
@@ -53,8 +63,8 @@ def guarded(names: Collection[str], *, takes_forms: bool = False) -> Middleware:
             mode = request.headers.get("Sec-Fetch-Mode", "")
             if mode != "navigate" or request.method not in _READING:  # a link that is followed
                 raise web.HTTPForbidden(text="Another site asked for this.")
-        if request.method not in _READING and not _is_of_ours(request):
-            raise web.HTTPForbidden(text="This was sent by another site.")
+        if request.method not in _READING and (why := _not_of_ours(request)):
+            raise web.HTTPForbidden(text=why)
         return await handler(request)
 
     return guard
@@ -72,23 +82,25 @@ def is_https(request: web.Request) -> bool:
     return request.headers.get("Origin", "").startswith("https://")
 
 
-def _is_of_ours(request: web.Request) -> bool:
-    """Whether what is sent comes of a page of ours, or of a program, which has no page.
+def _not_of_ours(request: web.Request) -> str:
+    """Say why what is sent comes of no page of ours; empty if it does, or of a program.
 
     Browsers say where from, and send no token by themselves. A proxy may hand on the name without
     its port.
     """
     if request.headers.get("Authorization", "").lower().startswith("bearer "):
-        return True
+        return ""
     origin, host = request.headers.get("Origin"), request.headers.get("Host", "").lower()
     if origin is None:
         is_said = request.headers.get("Sec-Fetch-Site") == "same-origin"
-        return is_said or "Cookie" not in request.headers
+        return "" if is_said or "Cookie" not in request.headers else _NO_ORIGIN
     try:
         there = urlsplit(origin.lower()).netloc
     except ValueError:
-        return False
-    return there != "" and host in (there, _without_port(there))
+        there = ""
+    if there and host in (there, _without_port(there)):
+        return ""
+    return _OTHER_ORIGIN.format(origin=origin[:_SHOWN] or "nowhere", host=host)
 
 
 def _own_address(request: web.Request) -> str:

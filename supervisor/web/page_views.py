@@ -10,6 +10,7 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import web
 
+from supervisor.model.wire import Problem
 from supervisor.web import chart
 from supervisor.web.daemon_client import Absent, DaemonClient, Refused
 from supervisor.web.event_page import EventPage
@@ -91,6 +92,11 @@ class PageViews:
     async def diff(self, request: web.Request) -> web.Response:
         app = request.match_info["name"]
         old, new = (request.query.get(name, "") for name in ("old", "new"))
+        if not (old and new):
+            detail = "Which two releases? The address says no “old” and “new”."
+            hint = f"Choose them under Releases on the page of {app}."
+            problem = Problem(title="Bad Request", status=400, detail=detail, hint=hint)
+            return self.page("refused.html", status=problem.status, problem=problem)
         found = await self._daemon.json("/v1/compare", {"app": app, "old": old, "new": new})
         swapped = urlencode({"old": found["new"], "new": found["old"]})
         return self.page(

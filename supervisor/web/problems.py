@@ -17,6 +17,7 @@ ABSENT = Problem(
 )
 _FIRST_ERROR = 400
 _OWN = {404: "There is nothing here by that name.", 413: "That is too large."}
+_LONGEST_METHOD = 20
 _KEPT = {"Allow", "Retry-After", "WWW-Authenticate"}
 
 
@@ -45,6 +46,8 @@ def told(pages: Pages) -> Middleware:
             if detail == f"{error.status}: {error.reason}":  # aiohttp's own
                 detail = _OWN.get(error.status, error.reason)
             problem = Problem(title=error.reason, status=error.status, detail=detail)
+            if isinstance(error, web.HTTPMethodNotAllowed):
+                problem = _other_method(error)
             if request.path.startswith("/v1/"):
                 response = answer(problem)
             elif "text/html" in request.headers.get("Accept", ""):
@@ -56,3 +59,12 @@ def told(pages: Pages) -> Middleware:
             return response
 
     return tell
+
+
+def _other_method(error: web.HTTPMethodNotAllowed) -> Problem:
+    allowed = ", ".join(sorted(error.allowed_methods))
+    detail = f"that is asked by {allowed} here, not by {error.method[:_LONGEST_METHOD]}"
+    hint = ""
+    if error.method == "POST" and "POST" not in error.allowed_methods:
+        hint = "the page takes orders where [web] says actions = true, then podvisor setup"
+    return Problem(title=error.reason, status=error.status, detail=detail, hint=hint)

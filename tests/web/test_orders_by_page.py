@@ -342,6 +342,24 @@ class TestOtherSites:
         assert (await post(page, "/orders/sync", headers, **await forms(page))).status == 403
         assert service.taken == []
 
+    async def test_they_are_told_what_is_missing(self, page: Any) -> None:
+        await log_in(page)
+        hidden = await forms(page)
+        text = await (await post(page, "/orders/sync", {}, **hidden)).text()
+        assert "there is no Origin" in text
+        headers = {"Origin": "https://podvisor.example.org"}
+        text = await (await post(page, "/orders/sync", headers, **hidden)).text()
+        assert f"of https://podvisor.example.org, and here is 127.0.0.1:{page.port}." in text
+
+    async def test_programs_are_told_by_which_method(self, page: Any) -> None:
+        for method, path, allowed in (("PUT", "/v1/sync", "POST"), ("POST", "/v1/status", "GET")):
+            answer = await page.request(method, path, headers=BEARER)
+            assert answer.status == 405
+            assert allowed in answer.headers["Allow"]
+            said = (await answer.json(content_type=None))["detail"]
+            assert f"by {allowed}" in said
+            assert said.endswith(f"not by {method}")
+
     async def test_no_form_without_the_proof(self, page: Any, service: OrderService) -> None:
         await log_in(page)
         for proof in ({}, {"proof": ""}, {"proof": "0" * 64}, {"proof": "ü"}):

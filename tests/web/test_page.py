@@ -214,6 +214,11 @@ async def test_no_order_is_taken(page: Any, service: FakeService) -> None:
     for path in ("/v1/sync", "/v1/plan", "/v1/suspend", "/"):
         answer = await page.post(path, json={"apps": []})
         assert answer.status == 405
+        assert {*answer.headers["Allow"].split(",")} == {"GET", "HEAD"}
+        if path != "/":
+            said = await answer.json(content_type=None)
+            assert said["detail"] == "that is asked by GET, HEAD here, not by POST"
+            assert "actions = true" in said["hint"]
     assert service.looks == 0
 
 
@@ -483,7 +488,10 @@ async def test_what_two_releases_differ_in(page: Any, service: FakeService) -> N
     assert "more than 2000 lines" in text
     assert "nginx:1: <code>none</code> → <code>cccccccccccc</code>" in text
     assert 'href="/apps/web/diff?old=r2&amp;new=r1"' in text
-    assert (await page.get("/apps/web/diff?old=r1")).status == 400
+    for query in ("", "?old=r1", "?old=&new=r1"):
+        answer = await page.get(f"/apps/web/diff{query}")
+        assert answer.status == 400
+        assert "Which two releases?" in await answer.text()
     assert (await page.get("/apps/none/diff?old=r1&new=r2")).status == 404
 
 
