@@ -19,7 +19,7 @@ COMMANDS = (
     *("history", "rollback", "restore", "scale", "suspend", "resume"),
     *("images", "update", "pin", "unpin", "retry", "trust"),
     *("reload", "secret", "certs", "webhook", "notify", "web", "metrics", "doctor", "bench"),
-    "completion",
+    *("completion", "help"),
 )
 """In the order in which a newcomer meets them, the daemon apart."""
 _ASK_THE_DAEMON = (

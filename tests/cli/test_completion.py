@@ -194,5 +194,20 @@ def test_every_kind_that_a_command_takes_is_known() -> None:
         parameter._custom_shell_complete.__closure__[0].cell_contents
         for _, parameter in all_parameters()
         if parameter._custom_shell_complete is not None
+        and parameter._custom_shell_complete.__closure__
     }
     assert kinds <= completion._KINDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("typed", "word", "expected"),
+    [
+        ([], "st", ["status"]),
+        (["secret"], "", ["edit", "encrypt", "init", "list", "rotate"]),
+        (["status"], "", []),
+    ],
+)
+def test_help_offers_commands(typed: list[str], word: str, expected: list[str]) -> None:
+    complete = ShellComplete(group, {}, "podvisor", "_PODVISOR_COMPLETE")
+    offers = complete.get_completions(["help", *typed], word)
+    assert sorted(one.value for one in offers) == expected

@@ -116,11 +116,12 @@ def fits(said, kind):
     return {key: known.get(key) for key in said} == said
 
 
-def test_the_man_page_and_what_completes_come_with_the_package(user):
+def test_man_pages_and_what_completes_come_with_the_package(user):
     find = "import sys, pathlib; print(*pathlib.Path(sys.prefix, 'share').rglob('*podvisor*'))"
     program = user.run("sh", "-c", "head -n 1 $(command -v podvisor)").stdout
     found = user.run(program.removeprefix("#!").strip(), "-c", find).stdout
     assert "share/man/man1/podvisor.1" in found
+    assert "share/man/man1/podvisor-secret-encrypt.1" in found
     assert "share/bash-completion/completions/podvisor" in found
     assert "share/fish/vendor_completions.d/podvisor.fish" in found
     assert "share/zsh/site-functions/_podvisor" in found
