@@ -13,6 +13,7 @@ from supervisor.core.githost.host import Form
 from supervisor.model.certificate_status import CertificateList, CertificateStatus
 from supervisor.model.check import Check
 from supervisor.model.client_folders import ImportReport
+from supervisor.model.counters import Metrics
 from supervisor.model.doctor import Diagnosis
 from supervisor.model.errors import Finding
 from supervisor.model.events import Event
@@ -23,7 +24,9 @@ from supervisor.model.plan import Plan
 from supervisor.model.rehearsal import RehearsalReport
 from supervisor.model.rollout import Hold
 from supervisor.model.secret import SecretList
+from supervisor.model.secret_files import EncryptedFiles, OwnRecipient
 from supervisor.model.status import AppStatus, History, Reloaded, Status, SyncReply
+from supervisor.model.trust import TrustReport
 from supervisor.model.webhook import WebhookTest
 from supervisor.model.why import Why
 from supervisor.model.wire import Problem
@@ -138,8 +141,12 @@ WRITES: dict[str, tuple[tuple[type[msgspec.Struct], ...], str]] = {
     "pin": (IMAGES, ORDER),
     "unpin": (IMAGES, ORDER),
     "retry": (SYNC, ORDER),
+    "trust": ((TrustReport,), ""),
     "reload": ((Reloaded,), ""),
+    "secret init": ((OwnRecipient,), ""),
+    "secret encrypt": ((EncryptedFiles,), ""),
     "secret list": ((SecretList,), ""),
+    "secret rotate": ((SyncReply,), ""),
     "certs": ((CertificateList,), ""),
     "certs show": ((CertificateStatus,), ""),
     "certs renew": (CERTIFICATES, ORDER),
@@ -149,10 +156,24 @@ WRITES: dict[str, tuple[tuple[type[msgspec.Struct], ...], str]] = {
     "webhook": ((Form, Missing, WebhookTest), "a list of forms, if there are several"),
     "notify": ((NotifierList,), ""),
     "notify test": ((NotifyTest,), ""),
+    "metrics": ((Metrics,), ""),
     "doctor": ((Diagnosis,), ""),
     "bench": ((Report,), ""),
 }
 """Command to what it writes, one of these types, and how, where that is not one document."""
+
+WITHOUT = {
+    "run": "it is the daemon: its log goes to the journal, with fields",
+    "init": "it writes the settings, and its exit code says whether it did",
+    "setup": "it shows a person what it runs; `podvisor doctor --json` says what is lacking",
+    "secret": "it does nothing of its own",
+    "secret edit": "it opens an editor",
+    "certs root": "it prints a certificate (PEM), which programs read",
+    "web": "it serves the page, and the API there writes JSON",
+    "completion": "it writes a script for a shell",
+    "help": "it shows a text",
+}
+"""Command to why it writes no JSON."""
 
 
 def takes_json(command: click.Command) -> bool:

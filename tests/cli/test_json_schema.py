@@ -5,20 +5,34 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
+
 from contrib.lib import json_schema
 from tests.cli.test_reference import every_command
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/reference/json.schema.json").read_text())
 
 
-def test_every_command_that_writes_json_says_what() -> None:
+def test_every_command_writes_json_or_says_why_not() -> None:
+    without = {name for name, command in every_command() if not json_schema.takes_json(command)}
+    assert without == json_schema.WITHOUT.keys()
+
+
+def test_every_command_that_writes_json_has_a_schema() -> None:
     told = {name for name, command in every_command() if json_schema.takes_json(command)}
     assert told == json_schema.WRITES.keys()
+    assert {f"podvisor-{name.replace(' ', '-')}" for name in told} <= SCHEMA["$defs"].keys()
 
 
 def test_nothing_is_referred_to_that_is_not_there() -> None:
     held = {f"#/$defs/{name}" for name in SCHEMA["$defs"]}
     assert set(references(SCHEMA)) - held == set()
+
+
+def fits(written: Any, name: str) -> None:
+    """Raise if that is not what the command writes."""
+    reference = {"$ref": f"#/$defs/podvisor-{name}", "$defs": SCHEMA["$defs"]}
+    jsonschema.Draft202012Validator(reference).validate(written)
 
 
 def references(value: Any) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """`metrics`, at a daemon that answers what it is told to, and without one."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from supervisor.cli import codes
 from supervisor.model.counters import Metrics
 from supervisor.model.status import AppState, AppStatus, Status
+from tests.cli.test_json_schema import fits
 
 Podvisor = Callable[..., Any]
 
@@ -29,10 +31,23 @@ def test_are_written(podvisor: Podvisor) -> None:
     assert 'podvisor_app_state{app="web",state="ready"} 1.0' in said.out.splitlines()
 
 
+@pytest.mark.usefixtures("telling")
+def test_for_programs(podvisor: Podvisor, tmp_path: Path) -> None:
+    told = json.loads(podvisor("metrics", "--json").out)
+    fits(told, "metrics")
+    assert told["status"]["apps"][0]["name"] == "web"
+    file = tmp_path / "metrics.json"
+    assert podvisor("metrics", "--json", "--output", str(file)).out == ""
+    assert json.loads(file.read_text()) == told
+
+
 def test_without_a_daemon(podvisor: Podvisor) -> None:
     said = podvisor("metrics")
     assert said.code == codes.NOT_RUNNING
     assert "podvisor_up 0.0" in said.out.splitlines()
+    said = podvisor("metrics", "--json")
+    fits(json.loads(said.out), "metrics")
+    assert (said.code, json.loads(said.out)["status"]["running"]) == (codes.NOT_RUNNING, False)
 
 
 @pytest.mark.usefixtures("telling")

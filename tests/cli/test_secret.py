@@ -12,6 +12,7 @@ import pytest
 from supervisor.adapters.secrets import age
 from supervisor.model.secret import SecretList, SecretState, SecretStatus
 from supervisor.model.status import AppState, AppStatus, SyncReply
+from tests.cli.test_json_schema import fits
 
 Podvisor = Callable[..., Any]
 
@@ -260,6 +261,18 @@ class TestList:
         assert (said.code, said.out) == (0, "No app describes or uses a secret.\n")
 
 
+def test_programs_are_told_of_keys_and_files(podvisor: Podvisor, types, tmp_path: Path) -> None:
+    (recipient,) = podvisor("secret", "init").out.split()
+    told = json.loads(podvisor("secret", "init", "--json").out)
+    fits(told, "secret-init")
+    assert told == {"recipient": recipient}
+    types(b"hidden")
+    told = json.loads(podvisor("secret", "encrypt", "--app", str(tmp_path), "p", "--json").out)
+    fits(told, "secret-encrypt")
+    assert told == {"written": [f"{tmp_path}/p.age", f"{tmp_path}/p.secret"], "recipients": 1}
+    assert podvisor("secret", "encrypt", "-o", "-", "--json").code == 64
+
+
 class TestRotate:
     def test_asks_the_daemon(self, podvisor: Podvisor, daemon: Any) -> None:
         app = AppStatus(name="web", source="home", state=AppState.READY)
@@ -268,6 +281,9 @@ class TestRotate:
         assert said.code == 0, said.err
         assert "key has another value" in said.out
         assert daemon.asked[-1].body == {"name": "key"}
+        told = json.loads(podvisor("secret", "rotate", "key", "--json").out)
+        fits(told, "secret-rotate")
+        assert [one["name"] for one in told["apps"]] == ["web"]
 
     def test_says_what_to_do_instead(self, podvisor: Podvisor, daemon: Any) -> None:
         refusal = {"detail": "cannot rotate db", "hint": "podvisor secret edit db.age"}

@@ -12,6 +12,7 @@ from supervisor.cli.daemon.client import Refused
 from supervisor.cli.local.trust import changes, write_all
 from supervisor.core.images.public_key import fingerprint, read_public_key
 from supervisor.model.image_status import AskedSignature
+from tests.cli.test_json_schema import fits
 from tests.core.images.test_public_key import ECDSA, ED25519
 
 POLICY = ".config/containers/policy.json"
@@ -75,6 +76,30 @@ def test_it_writes_it_and_has_the_app_tried_again(files, daemon, podvisor):
     done = podvisor("trust")
     assert done.code == codes.OK
     assert "asks for these signatures already" in done.out
+
+
+def test_programs_are_told_what_would_be_written_and_what_was(files, daemon, podvisor):
+    daemon.answer("/v1/signatures", {"images": [asked()]})
+    done = podvisor("trust", "--json")
+    told = json.loads(done.out)
+    assert done.code == codes.CHANGES
+    assert [one["path"] for one in told["changes"]] == [str(files / ATTACHED), str(files / POLICY)]
+    assert '+   "ghcr.io/me/web": [' in told["changes"][1]["diff"].splitlines()
+    assert not told["written"]
+    assert not (files / ATTACHED).exists()
+
+    state = {"apps": [{"name": "web", "source": "home", "state": "failing"}]}
+    daemon.answer("/v1/sync", {"event": {}}, {"reply": state})
+    done = podvisor("trust", "--json", "--yes")
+    told = json.loads(done.out)
+    fits(told, "trust")
+    assert (done.code, told["written"], told["reply"]) == (codes.NOT_WELL, True, state)
+    assert "ghcr.io/me/web" in (files / ATTACHED).read_text()
+
+    done = podvisor("trust", "--json", "--yes")
+    told = json.loads(done.out)
+    fits(told, "trust")
+    assert (done.code, told["changes"], told["written"]) == (codes.OK, [], False)
 
 
 def test_without_a_policy_of_ones_own_that_of_the_machine_is_taken_along(home, daemon, podvisor):

@@ -87,7 +87,8 @@ def list_secrets(config: str, as_json: bool) -> int:
     ),
 )
 @click.argument("name", shell_complete=offer("secret"))
-def rotate(name: str) -> int:
+@click.option("--json", "as_json", is_flag=True, help="Write JSON (model/status.py: SyncReply).")
+def rotate(name: str, *, as_json: bool) -> int:
     """Give a secret that was made by Generate= another value, and restart what uses it.
 
     A secret of another kind is changed where it comes from; this says how.
@@ -95,7 +96,11 @@ def rotate(name: str) -> int:
     from supervisor.cli.fast.status_report import is_well
     from supervisor.cli.show.status_view import show
 
-    reply = json.loads(ask("/v1/secrets/rotate", body={"name": name}))
-    screen.say(("✓ ", "good"), f"{name} has another value.")
-    show({"running": True, **reply}, app="")
+    answer = ask("/v1/secrets/rotate", body={"name": name})
+    reply = json.loads(answer)
+    if as_json:
+        screen.write_json(answer)
+    else:
+        screen.say(("✓ ", "good"), f"{name} has another value.")
+        show({"running": True, **reply}, app="")
     return codes.OK if is_well(reply) else codes.NOT_WELL

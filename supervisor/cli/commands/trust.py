@@ -2,18 +2,20 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from supervisor.cli import codes
-from supervisor.cli.daemon.client import Refused
+from supervisor.cli.daemon.client import NotRunning, Refused
 from supervisor.cli.fast.answer import answer
 from supervisor.cli.local.offers import offer
 from supervisor.cli.show import screen
 
 if TYPE_CHECKING:
+    from supervisor.cli.local.trust import Change
     from supervisor.model.image_status import AskedSignature
 
 
@@ -24,13 +26,19 @@ if TYPE_CHECKING:
         codes.NOT_WELL,
         c0="Podman asks for all of them, and the apps are well",
         c2="there is something to write, and nobody said that it be written",
-        examples=("podvisor trust web",),
+        examples=("podvisor trust web", "podvisor trust web --json"),
     ),
 )
 @click.argument("apps", nargs=-1, metavar="[APP]...", shell_complete=offer("app"))
 @click.option("--yes", is_flag=True, help="Write it without asking.")
+@click.option(
+    "--json",
+    "as_json",
+    is_flag=True,
+    help="Write JSON (model/trust.py: TrustReport), and ask nothing: --yes has it written.",
+)
 @click.pass_obj
-def command(config: str, *, apps: tuple[str, ...], yes: bool) -> int:
+def command(config: str, *, apps: tuple[str, ...], yes: bool, as_json: bool) -> int:
     """Show what Podman's policy has to say for the images of these apps (all, if none is named).
 
     An app asks by `VerifyImage=` who has to have signed its image. Podman verifies that, where
@@ -38,7 +46,7 @@ def command(config: str, *, apps: tuple[str, ...], yes: bool) -> int:
     writes them. All else in them stays as it is. Compare the key's fingerprint with what its owner
     says: whoever can push to the source can name another key, but nobody but you can write it here.
     """
-    from supervisor.cli.local.trust import changes, unmet, write_all
+    from supervisor.cli.local.trust import changes
     from supervisor.cli.show.diff_lines import show_diff
     from supervisor.model.image_status import SignatureList
 
@@ -47,6 +55,8 @@ def command(config: str, *, apps: tuple[str, ...], yes: bool) -> int:
     for app in set(apps) - {one.app for one in asked}:
         hint = "VerifyImage= in [X-Podvisor] of its unit asks for one; podvisor status lists apps"
         raise Refused(f"no app named “{app}” asks for a signature", hint=hint)
+    if as_json:
+        return _in_json(mine, changes(mine, Path.home()), write=yes)
     if not mine:
         screen.say("No app asks for a signature (VerifyImage=).")
         return codes.OK
@@ -60,15 +70,47 @@ def command(config: str, *, apps: tuple[str, ...], yes: bool) -> int:
     if not yes and not _is_confirmed():
         screen.say("Nothing is written.")
         return codes.CHANGES
-    write_all(found, images=mine, home=Path.home())
+    _write(found, mine)
     for one in found:
         screen.say(("✓ ", "good"), f"wrote {one.path}")
-    for left in unmet(mine, Path.home()):
+    return _bring_on(mine)
+
+
+def _write(found: "Sequence[Change]", images: Sequence["AskedSignature"]) -> None:
+    """Write it, and see that it does what it is for. Raises Refused."""
+    from supervisor.cli.local.trust import unmet, write_all
+
+    write_all(found, images=images, home=Path.home())
+    for left in unmet(images, Path.home()):
         raise Refused(
             f"Podman does not ask for the signature of {left.image} all the same",
             hint="does the policy have a narrower entry, for its tag or digest?",
         )
-    return _bring_on(sorted({one.app for one in mine}))
+
+
+def _in_json(images: Sequence["AskedSignature"], found: "Sequence[Change]", *, write: bool) -> int:
+    from supervisor.cli.fast.follow import told
+    from supervisor.cli.fast.status_report import is_well
+
+    reply: dict[str, Any] | None = None
+    is_written = write and bool(found)
+    if is_written:
+        _write(found, images)
+        apps = sorted({one.app for one in images})
+        with suppress(NotRunning):
+            reply = told("/v1/sync", {"apps": apps}, apps=apps, as_json=False, quiet=True)
+    screen.write_json(
+        {
+            "images": images,
+            "changes": [{"path": str(one.path), "diff": "\n".join(one.lines())} for one in found],
+            "written": is_written,
+            "reply": reply,
+        },
+        indent=2,
+    )
+    if found and not is_written:
+        return codes.CHANGES
+    return codes.OK if reply is None or is_well(reply) else codes.NOT_WELL
 
 
 def _show_keys(asked: Sequence["AskedSignature"]) -> None:
@@ -93,11 +135,11 @@ def _is_confirmed() -> bool:
     return click.confirm("Write this?", default=False)
 
 
-def _bring_on(apps: Sequence[str]) -> int:
+def _bring_on(images: Sequence["AskedSignature"]) -> int:
     """Have the daemon try again what waited for it, if one runs."""
-    from supervisor.cli.daemon.client import NotRunning
     from supervisor.cli.fast.follow import follow
 
+    apps = sorted({one.app for one in images})
     try:
         return follow("/v1/sync", {"apps": apps}, apps=apps, as_json=False)
     except NotRunning:

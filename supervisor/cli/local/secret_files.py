@@ -28,8 +28,9 @@ _raw = click.option("--raw", is_flag=True, help="Keep the line end of a secret o
         c0="the key is there", c1="it cannot be made or read", examples=("podvisor secret init",)
     ),
 )
+@click.option("--json", "as_json", is_flag=True, help="Write JSON (OwnRecipient).")
 @click.pass_obj
-def init(config: str) -> int:
+def init(config: str, *, as_json: bool) -> int:
     """Make this host's age key if there is none, and write its recipient.
 
     The key is where the settings say ([secrets] identity), by default in
@@ -38,7 +39,11 @@ def init(config: str) -> int:
     """
     from supervisor.cli.local.secret_keys import own_recipient
 
-    print(own_recipient(config, make=True))
+    recipient = own_recipient(config, make=True)
+    if as_json:
+        screen.write_json({"recipient": recipient})
+    else:
+        print(recipient)
     return codes.OK
 
 
@@ -63,6 +68,7 @@ def init(config: str) -> int:
 @_recipients
 @_raw
 @click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON (EncryptedFiles).")
 @click.pass_obj
 def encrypt(
     config: str,
@@ -73,6 +79,7 @@ def encrypt(
     others: tuple[str, ...],
     raw: bool,
     force: bool,
+    as_json: bool,
 ) -> int:
     """Encrypt what is typed or comes on standard input, for this host and others.
 
@@ -90,6 +97,8 @@ def encrypt(
         raise click.UsageError("say the secret's name, or -o FILE")
     target = Path(output) if output else Path(folder, f"{name}.age")
     to_stdout = output == "-"
+    if to_stdout and as_json:
+        raise click.UsageError("with -o - the output is the encrypted secret: leave out --json")
     if not to_stdout and target.exists() and not force:
         hint = f"podvisor secret edit {target} changes it, --force replaces it"
         raise Refused(f"{target} is there already", hint=hint)
@@ -100,11 +109,14 @@ def encrypt(
         return codes.OK
     _write(target, sealed)
     _tell(f"Wrote {target}, for {len(known)} {'key' if len(known) == 1 else 'keys'}.")
-    if not output:
-        described = Path(folder, f"{name}.secret")
-        if not described.exists():
-            _write(described, f"[Secret]\nSource=age:{name}.age\n".encode())
-            _tell(f"Wrote {described}. A container uses it by Secret={name}.")
+    written = [str(target)]
+    described = Path(folder, f"{name}.secret")
+    if not output and not described.exists():
+        _write(described, f"[Secret]\nSource=age:{name}.age\n".encode())
+        _tell(f"Wrote {described}. A container uses it by Secret={name}.")
+        written.append(str(described))
+    if as_json:
+        screen.write_json({"written": written, "recipients": len(known)})
     return codes.OK
 
 
