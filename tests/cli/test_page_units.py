@@ -1,5 +1,9 @@
 """The units of the page, as its settings have them."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from supervisor.cli.local.page_units import SERVICE, SOCKET, page_units
@@ -24,6 +28,23 @@ def test_read_only_it_has_nothing_to_order_with() -> None:
     assert "podvisor/questions" in text
     for word in ("page-orders", "--actions", "--token", "LoadCredential", "--user-header"):
         assert word not in text
+
+
+def test_it_begins_without_reading_whom_others_trust() -> None:
+    """What aiohttp makes of TLS when it is imported: quick, and without a single authority."""
+    lines = service().splitlines()
+    words = [one.removeprefix("Environment=") for one in lines if one.startswith("Environment=")]
+    environment = dict(word.split("=", 1) for line in words for word in line.split())
+    code = "from aiohttp import connector as c; print(len(c._SSL_CONTEXT_VERIFIED.get_ca_certs()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "0\n"
+    assert done.stderr == ""
 
 
 def test_with_actions_it_has_the_socket_for_orders_and_the_token_of_systemds() -> None:

@@ -38,6 +38,9 @@ StartLimitIntervalSec=0
 [Service]
 ExecStart={command}
 Environment=PYTHONDONTWRITEBYTECODE=1
+# It speaks TLS with nobody, but aiohttp would read all certificate authorities, twice, each time
+# that it begins.
+Environment=SSL_CERT_FILE=/dev/null SSL_CERT_DIR=/dev/null
 TimeoutStopSec=5s
 Slice=session.slice
 UMask=0077
