@@ -47,6 +47,8 @@ scrape_configs:
 """It watches itself, too, as Debian and its own examples have it."""
 WINDOW_SECONDS = 60
 SCRAPES_A_WINDOW = WINDOW_SECONDS // 15
+REST_SECONDS = 6
+"""A daemon that has begun is at rest after that."""
 PATIENCE_SECONDS = 600
 MS = 1_000
 
@@ -65,6 +67,7 @@ def measure_web() -> list[dict]:
 def looked_at(numbers: range) -> Iterator[dict]:
     """The page asleep and awake: how long to its first byte, how much memory and text."""
     deploy(numbers)
+    yield figure("the daemon's memory, more after a first look", "MB", first_look(), 0.5)
     asleep: list[float] = []
     awake: list[float] = []
     for _ in range(7):
@@ -80,6 +83,19 @@ def looked_at(numbers: range) -> Iterator[dict]:
     yield figure("the same after a scrape, PSS", "MB", [memory_of_unit(WEB).all], None)
     size = sum(map(transferred, ("/", *assets(fetched("/"))))) / 1_000
     yield figure("the page with all that it needs", "kB", [size], PAGE_LIMIT_KB)
+
+
+def first_look() -> list[float]:
+    """Megabytes that a daemon which has just begun has more when each page was looked at once."""
+    more = []
+    for _ in range(3):
+        run("systemctl", "--user", "restart", DAEMON)
+        time.sleep(REST_SECONDS)
+        before = memory_of_unit(DAEMON).own
+        for path in ("/", "/apps/app001", "/events", "/machine"):
+            first_byte(path)
+        more.append(memory_of_unit(DAEMON).own - before)
+    return more
 
 
 def scraped() -> Iterator[dict]:

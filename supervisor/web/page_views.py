@@ -56,11 +56,14 @@ class PageViews:
     @_told
     async def index(self, _: web.Request) -> web.Response:
         last = await self._last()
-        status = await self._daemon.json("/v1/status")
+        status, listed, machine = await _together(
+            self._daemon.json("/v1/status"),
+            self._daemon.json("/v1/images"),
+            self._daemon.json("/v1/machine"),
+        )
         images: dict[str, list[Any]] = {}
-        for one in (await self._daemon.json("/v1/images")).get("images", ()):
+        for one in listed.get("images", ()):
             images.setdefault(one["app"], []).append(one)
-        machine = await self._daemon.json("/v1/machine")
         apps = {one.name: one for one in memory_by_app(machine.get("units", ()))}
         return self.page("index.html", status_now=status, images=images, uses=apps, last=last)
 
@@ -68,19 +71,22 @@ class PageViews:
     async def app(self, request: web.Request) -> web.Response:
         name = request.match_info["name"]
         query, last = {"app": name}, await self._last()
-        status = await self._daemon.json("/v1/status", query)
-        images = await self._daemon.json("/v1/images", query)
-        certificates = await self._daemon.json("/v1/certificates")
-        secrets = await self._daemon.json("/v1/secrets")
-        events = await self._entries({**query, "limit": str(_EVENTS_OF_APP)})
-        machine = await self._daemon.json("/v1/machine", query)
+        status, images, certificates, secrets, events, machine, history = await _together(
+            self._daemon.json("/v1/status", query),
+            self._daemon.json("/v1/images", query),
+            self._daemon.json("/v1/certificates"),
+            self._daemon.json("/v1/secrets"),
+            self._entries({**query, "limit": str(_EVENTS_OF_APP)}),
+            self._daemon.json("/v1/machine", query),
+            self._daemon.json("/v1/history", query),
+        )
         return self.page(
             "app.html",
             status_now=status,
             log=await self._log(request.query.get("log", ""), status["apps"][0]),
             uses={one["unit"]: one for one in machine.get("units", ())},
             one=status["apps"][0],
-            history=await self._daemon.json("/v1/history", query),
+            history=history,
             images=images.get("images", ()),
             certificates=_of_app(certificates.get("certificates", ()), name),
             secrets=_of_app(secrets.get("secrets", ()), name),
@@ -165,6 +171,15 @@ class PageViews:
     async def _entries(self, query: Mapping[str, str]) -> list[Any]:
         async with aclosing(self._daemon.lines("/v1/events", query)) as entries:
             return [one async for one in entries]
+
+
+async def _together(*questions: Awaitable[Any]) -> list[Any]:
+    """Ask all of it at once; raises what the first of them, in this order, has no answer for."""
+    answers = await asyncio.gather(*questions, return_exceptions=True)
+    for one in answers:
+        if isinstance(one, BaseException):
+            raise one
+    return answers
 
 
 def _of_app(some: list[dict[str, Any]], app: str) -> list[dict[str, Any]]:

@@ -69,6 +69,31 @@ async def text_of(page: Any, path: str) -> str:
 
 
 @pytest.mark.usefixtures("daemon")
+@pytest.mark.parametrize("path", ["/", "/apps/web"])
+async def test_what_a_page_shows_is_asked_for_at_once(
+    path: str, service: FakeService, page: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The slowest answer is waited for, not the sum of them: here each waits for the other."""
+    service.apps = (app("web"),)
+    asked = {"images": anyio.Event(), "machine": anyio.Event()}
+    plain = {name: getattr(service, name) for name in asked}
+
+    async def images(name: str) -> Any:
+        asked["images"].set()
+        await asked["machine"].wait()
+        return await plain["images"](name)
+
+    async def machine(name: str) -> Any:
+        asked["machine"].set()
+        await asked["images"].wait()
+        return await plain["machine"](name)
+
+    monkeypatch.setattr(service, "images", images)
+    monkeypatch.setattr(service, "machine", machine)
+    assert (await page.get(path)).status == 200
+
+
+@pytest.mark.usefixtures("daemon")
 async def test_all_is_well(page: Any, service: FakeService) -> None:
     service.apps = (app("web"), app("blog"))
     text = await text_of(page, "/")
