@@ -20,6 +20,8 @@ class IncidentCode(enum.StrEnum):
     """A newer version of an image failed its gate: it is in quarantine, the one before runs."""
     UNIT_DOWN = "unit-down"
     """A unit that should run does not, or crashes again and again."""
+    UNIT_FAILED = "unit-failed"
+    """A unit that does not run all the time, as a timer's job, failed when it ran last."""
     UNIT_UNHEALTHY = "unit-unhealthy"
     """A unit runs, and its health check or its probe fails."""
     IMAGE_UNAVAILABLE = "image-unavailable"

@@ -2,7 +2,16 @@
 
 import json
 
-from tests.host.scenes import IMAGE, WANTED, app_of, deploy_folder, sleeper, status
+from tests.host.scenes import (
+    IMAGE,
+    WANTED,
+    app_of,
+    deploy_folder,
+    service,
+    sleeper,
+    states,
+    status,
+)
 
 KILLED = "A process of this unit has been killed by the OOM killer."
 
@@ -20,6 +29,8 @@ TOLD = "journalctl --user USER_INVOCATION_ID=$INVOCATION_ID | grep -q OOM"
 HEARD = f"until {TOLD}; do sleep 0.1; done"
 SHORT_OF_MEMORY = plain(f"echo reserving 4 GB; {TELL}; {HEARD}; kill -KILL $$$$")
 SIGNALLED = plain("kill -SEGV $$$$")
+JOB = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo no room on the tape; test -e %h/room'\n"
+TIMER = "[Timer]\nOnActiveSec=1s\nAccuracySec=1s\n[Install]\nWantedBy=timers.target\n"
 MISSING = f"""\
 [Container]
 Image={IMAGE}:1
@@ -61,3 +72,30 @@ def test_a_crash_is_explained_wherever_it_is_told(user):
     done = user.podvisor("events", "segv", "--json").stdout
     events = [json.loads(line) for line in done.splitlines()]
     assert any("SIGSEGV" in one.get("reason", "") + one.get("detail", "") for one in events)
+
+
+def test_a_timers_job_that_fails_is_wrong_until_it_has_run_well(user):
+    files = {
+        "backup/backup.service": JOB,
+        "backup/backup.timer": TIMER,
+        "web/web.service": service(),
+    }
+    deploy_folder(user, files)
+
+    def wrong():
+        return [(one["code"], one["text"], one.get("log")) for one in status(user)["incidents"]]
+
+    log = ["no room on the tape"]
+    failed = ("unit-failed", "backup.service failed (exit status 1)", log)
+    user.wait_for(lambda: wrong() == [failed], what="a job that failed")
+    assert states(user) == {"backup": "ready", "web": "ready"}, "the app is as it was"
+    done = user.podvisor("status", check=False)
+    assert done.returncode == 3
+    assert done.stdout.count("no room on the tape") == 1, done.stdout
+    assert user.podvisor("status", "web").returncode == 0
+    assert "backup.service failed" in user.podvisor("why", "backup", check=False).stdout
+
+    user.write("room", "")
+    user.systemctl("start", "backup.service")
+    user.wait_for(lambda: status(user).get("incidents", []) == [], what="one that ran well")
+    assert user.podvisor("status").returncode == 0

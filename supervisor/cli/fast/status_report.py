@@ -18,6 +18,8 @@ _PATIENCE_SECONDS = 10.0
 _LAST_LINES = 5
 _NOTIFIER = "notifier-failing"
 """The code of a notifier's own trouble."""
+_UNIT_FAILED = "unit-failed"
+"""The code of a job that failed when it ran last."""
 _BAD = ("refused", "failing", "reverted")
 
 
@@ -50,7 +52,10 @@ def report(app: str, *, as_json: bool) -> int:
             _last_words(status)
     if not status["running"]:
         return codes.NOT_RUNNING
-    return codes.OK if is_well(status, whole=not app) else codes.NOT_WELL
+    # What a job came to is no part of a deploy, for which `is_well` answers, too.
+    jobs_are_well = all(one["code"] != _UNIT_FAILED for one in status.get("incidents", ()))
+    well = jobs_are_well and is_well(status, whole=not app)
+    return codes.OK if well else codes.NOT_WELL
 
 
 def _last_words(status: dict[str, Any]) -> None:

@@ -29,6 +29,8 @@ SUSPENDED = "suspended"
 _SEEN_ANYWAY = (IncidentCode.UPDATE_FAILED, IncidentCode.CERTIFICATE_FAILING)
 """Of these an app's state says nothing, nor do its passes."""
 
+_RUNS = ("activating", "deactivating")
+"""States of a job that is being done."""
 _OF_FINDINGS = {
     "refused": IncidentCode.APP_REFUSED,
     "reverted": IncidentCode.APP_REVERTED,
@@ -80,20 +82,23 @@ def incidents(
     for app in status.get("apps", ()):
         for one in _of_app(app, now):
             found.setdefault(one.key, one)
-        if app["state"] in (SUSPENDED, CHANGING):
-            mine = (one for one in (known or {}).values() if one.app == app["name"])
-            for one in mine:
-                if _goes_on(one, app):
-                    found.setdefault(one.key, one)
+        for one in (known or {}).values():
+            if one.app == app["name"] and _goes_on(one, app):
+                found.setdefault(one.key, one)
     return found
 
 
 def _goes_on(one: Incident, app: dict[str, Any]) -> bool:
-    """Whether what was wrong before an app was suspended, or a pass began, still is.
+    """Whether what is known to be wrong with an app still is, though it is not seen just now.
 
-    Passes find out most of it: that stays until one has ended.
+    Passes find out most of it: that stays until one has ended. A job that runs again has not failed
+    and is not well yet.
     """
-    if one.code in _SEEN_ANYWAY:
+    if one.code is IncidentCode.UNIT_FAILED:
+        states = {unit["name"]: unit["active"] for unit in app.get("units", ())}
+        if one.subject in states:
+            return states[one.subject] in (*_RUNS, "failed")
+    if one.code in _SEEN_ANYWAY or app["state"] not in (SUSPENDED, CHANGING):
         return False
     if app["state"] == SUSPENDED and one.code in (
         IncidentCode.UNIT_DOWN,
@@ -153,6 +158,8 @@ def _of_app(app: dict[str, Any], now: float) -> Iterator[Incident]:
         lines = [*_findings(app, code), *_failing_needs(app, logs), *units]
         bare = Incident(code=code, app=name, text=state, command=f"podvisor status {name}")
         yield from lines or [bare]
+    if state != SUSPENDED:
+        yield from _failed_jobs(app, now)
     for one in app.get("updates", ()):
         if one.get("failed"):
             yield Incident(
@@ -227,7 +234,25 @@ def _is_down(unit: dict[str, Any]) -> bool:
 
 
 def _is_bad(unit: dict[str, Any]) -> bool:
-    return _is_down(unit) or unit.get("health") == "unhealthy" or unit["active"] == "failed"
+    return _is_down(unit) or unit.get("health") == "unhealthy"
+
+
+def _failed_jobs(app: dict[str, Any], now: float) -> Iterator[Incident]:
+    for unit in app.get("units", ()):
+        if unit["active"] == "failed" and not unit.get("wanted"):
+            name = unit["name"]
+            how = unit.get("ended") or unit.get("result")
+            said = f"{name} failed ({how})" if how else f"{name} failed"
+            trouble = trouble_in_words(unit, now, is_kept=True)
+            yield Incident(
+                code=IncidentCode.UNIT_FAILED,
+                app=app["name"],
+                subject=name,
+                text=", ".join(filter(None, (said, trouble))),
+                hint=f"it is over when it has run well: systemctl --user start {name}",
+                command=f"podvisor logs {name} -n 30",
+                log=tuple(unit.get("log", ())),
+            )
 
 
 def _bad_units(app: dict[str, Any], now: float) -> Iterator[Incident]:
@@ -239,11 +264,7 @@ def _bad_units(app: dict[str, Any], now: float) -> Iterator[Incident]:
         how = unit.get("ended") or unit.get("result") or unit["active"] or "unknown"
         is_up = unhealthy and not down
         health = health_in_words(unit, now, is_kept=True)
-        said = (
-            [f"{name} is {health}"]
-            if is_up
-            else [f"{name} is down ({how})" if down else f"{name}: {how}", health]
-        )
+        said = [f"{name} is {health}"] if is_up else [f"{name} is down ({how})", health]
         text = ", ".join(filter(None, (*said, trouble_in_words(unit, now, is_kept=True))))
         yield Incident(
             code=IncidentCode.UNIT_UNHEALTHY if is_up else IncidentCode.UNIT_DOWN,

@@ -74,6 +74,10 @@ def test_nothing_is_wrong_with_an_app_that_is_well() -> None:
             "unit-unhealthy/web/web.service",
         ),
         (
+            {"units": [{**UNIT, "active": "failed", "up": False, "wanted": False}]},
+            "unit-failed/web/web.service",
+        ),
+        (
             {"certificates": [{"name": "site", "state": "failing", "error": "no DNS"}]},
             "certificate-failing/web/site",
         ),
@@ -83,7 +87,7 @@ def test_what_is_wrong_with_an_app_has_a_key_that_stays(app: dict[str, object], 
     (one,) = found(**app).values()
     assert one.key == key
     if key.endswith("web.service"):
-        assert one.text.startswith("web.service is ")
+        assert one.text.startswith(("web.service is ", "web.service failed"))
     assert one.app == "web"
     assert one.text
     assert one.command.startswith("podvisor ") or key.startswith("certificate-failing")
@@ -215,12 +219,28 @@ def test_what_is_kept_and_told_says_nothing_that_is_true_at_this_moment_alone() 
         assert texts[:3] == [
             "web.service is down (failed), brought back 3 times",
             "b.service is unhealthy",
-            "c.service: failed, brought back 3 times",
+            "c.service failed, brought back 3 times",
         ]
         assert len(texts) == 4
         at = local_time(one["expires"])
         assert f"{'it expired' if state == 'expired' else 'it expires'} {at}" in texts[3]
         assert not re.search(r"\bago\b|\bnow\b|\bin \d", " ".join(texts))
+
+
+@pytest.mark.parametrize("state", ["ready", "changing", "suspended"])
+@pytest.mark.parametrize(
+    ("then", "goes_on"),
+    [("failed", True), ("activating", True), ("deactivating", True), ("inactive", False)],
+)
+def test_a_job_that_failed_is_well_when_it_has_run_well(state, then, goes_on) -> None:
+    job = {**UNIT, "up": False, "wanted": False}
+    (failed,) = found(units=[{**job, "active": "failed", "ended": "exit status 4"}]).values()
+    assert failed.text == "web.service failed (exit status 4)"
+    now = {"apps": [{**APP, "state": state, "units": [{**job, "active": then}]}]}
+    assert [*incidents(now, NOW, known={failed.key: failed})] == [failed.key] * goes_on
+    unseen = {"apps": [{**APP, "state": state}]}
+    still = incidents(unseen, NOW, known={failed.key: failed})
+    assert bool(still) == (state != "ready"), "before its first look nothing is over"
 
 
 def test_a_unit_that_a_condition_of_its_own_keeps_is_not_down() -> None:
