@@ -115,6 +115,11 @@ def relative(moment: float, *, now: float) -> str:
     return f"in {_span(distance)}" if distance > 0 else f"{_span(-distance)} ago"
 
 
+def lasting(began: float, *, now: float) -> str:
+    """Say how long something has been so: `for 22s`, `for 3min`."""
+    return f"for {_span(max(now - began, 1.0))}"
+
+
 def day(moment: float) -> str:
     """Return the day of a moment in UTC: `2026-03-01`."""
     return time.strftime("%Y-%m-%d", time.gmtime(moment))

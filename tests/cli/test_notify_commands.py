@@ -48,7 +48,7 @@ def test_shows_what_was_told_and_what_waits(podvisor: Podvisor, daemon: Any) -> 
     assert "pi: web was deployed" in said.out
     assert "1h ago" in said.out
     assert "in 1h" in said.out
-    assert "cannot send (since 1h ago): error=401" in said.out
+    assert "phone cannot send: error=401 (for 1h)" in said.out
     assert "compare the URL" in said.out
     assert "problem: web is down" in said.out.replace("�", "")
     assert "and 2 more" in said.out
@@ -56,6 +56,19 @@ def test_shows_what_was_told_and_what_waits(podvisor: Podvisor, daemon: Any) -> 
     assert json.loads(podvisor("notify", "--json").out) == plain(
         NotifierList(notifiers=(WELL, AILING))
     )
+
+
+def test_what_waits_for_several_is_told_once(podvisor: Podvisor, daemon: Any) -> None:
+    late = msgspec.structs.replace(AILING, next_at=NOW - 840)
+    other = msgspec.structs.replace(late, name="quietly", failure="")
+    daemon.answer("/v1/notify", plain(NotifierList(notifiers=(late, other))))
+    lines = podvisor("notify").out.splitlines()
+    assert "phone, quietly:" in lines
+    assert sum("0 is down" in line for line in lines) == 1
+    assert [line.split()[:3] for line in lines[1:3]] == [
+        ["phone", "never", "now"],
+        ["quietly", "never", "now"],
+    ]
 
 
 def test_without_a_notifier_it_says_how_to_have_one(podvisor: Podvisor, daemon: Any) -> None:

@@ -221,6 +221,77 @@ def test_what_is_wrong_with_an_app_is_one_line_with_the_next_step(
     assert "  ✗ db.container:3: unknown key “Imgae”" in in_full
 
 
+def test_one_app_is_told_of_with_how_long_that_is_so_and_the_next_step(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    down = Incident(
+        code=IncidentCode.UNIT_DOWN,
+        app="database",
+        subject="db.service",
+        text="db.service is down (exit status 3), brought back 3 times",
+        command="podvisor logs db.service -n 30",
+        opened_at=NOW - 22,
+    )
+    refused = Incident(
+        code=IncidentCode.APP_REFUSED,
+        app="database",
+        subject="db.container",
+        text="db.container:3: unknown key “Imgae”",
+        hint="Image?",
+        command="podvisor sync database",
+        opened_at=NOW - 86_400,
+    )
+    status = msgspec.structs.replace(ILL, apps=(ILL.apps[1],), incidents=(refused, down))
+    lines = drawn(capsys, status, "database")
+    assert lines[5:] == [
+        f"  ✗ {refused.text} (for 1 day)",
+        "    Image?",
+        "    podvisor sync database",
+        f"  ✗ {down.text}, next try in 40s (for 22s)",
+        "    podvisor logs db.service -n 30",
+        "  … image localhost/db:1",
+        "  db.service  failed",
+    ]
+
+
+def test_says_of_an_image_that_there_is_not_when_it_is_tried_again(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lacking = Incident(
+        code=IncidentCode.IMAGE_UNAVAILABLE,
+        app="database",
+        subject="localhost/db:1",
+        text="image localhost/db:1: cannot be pulled: manifest unknown",
+        command="podvisor retry database",
+        opened_at=NOW - 120,
+    )
+    need = Need(
+        kind=NeedKind.IMAGE,
+        subject="localhost/db:1",
+        text="image localhost/db:1",
+        detail="cannot be pulled: manifest unknown",
+        failing=True,
+    )
+    app = msgspec.structs.replace(
+        WELL.apps[0], name="database", waiting=(need,), next_pull_at=NOW + 299
+    )
+    status = msgspec.structs.replace(WELL, apps=(app,), incidents=(lacking,))
+    said = f"{lacking.text}, next try in 5min (for 2min)"
+    assert f"✗ database: {said}" in drawn(capsys, status)
+    lines = drawn(capsys, status, "database")
+    assert f"  ✗ {said}" in lines
+    assert sum("manifest unknown" in line for line in lines) == 1
+
+
+def test_says_of_a_problem_of_its_own_for_how_long(capsys: pytest.CaptureFixture[str]) -> None:
+    problem = Finding(message="notifier down cannot send: refused", fatal=False)
+    incident = Incident(
+        code=IncidentCode.NOTIFIER_FAILING, text=problem.message, opened_at=NOW - 180
+    )
+    status = msgspec.structs.replace(WELL, problems=(problem,), incidents=(incident,))
+    assert drawn(capsys, status)[0] == f"! {problem.message} (for 3min)"
+
+
 @pytest.fixture
 def talkative_journal(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A journal that holds a secret in the clear."""
@@ -294,7 +365,7 @@ def test_says_when_an_image_is_pulled_again(capsys: pytest.CaptureFixture[str]) 
 def test_draws_what_needs_attention(capsys: pytest.CaptureFixture[str]) -> None:
     lines = drawn(capsys, ILL)
     assert lines[0] == "! the ledger cannot be written"
-    assert "✗ main: cannot fetch: timed out (10min ago)" in lines
+    assert "✗ main: cannot fetch: timed out (for 10min)" in lines
     assert "database  refused  0/1      01234567 → 3f2a91c0  never" in lines
     assert lines[-8:] == [
         "",
@@ -436,7 +507,7 @@ def failing(name: str = "web.service", **more: Any) -> UnitStatus:
             },
             [
                 "  … on trial: web.service is unhealthy: 503",
-                "  web.service  active (running)  unhealthy (now)",
+                "  web.service  active (running)  unhealthy (for 1s)",
             ],
         ),
         (

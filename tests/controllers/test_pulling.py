@@ -33,7 +33,7 @@ async def test_of_several_apps_credentials_those_that_open_it_serve_all(private)
     private.reader.put("home", files)
     async with private.running() as daemon:
         for app in ("a", "b"):
-            words = "image img:2: cannot pull img:2: unauthorized (by /bad.json)"
+            words = "image img:2: cannot be pulled: unauthorized (by /bad.json)"
             assert image_needs(daemon, app) == [words]
         files["c/c.container"] = "image=img:2 authfile=/good.json"
         private.reader.put("home", files)

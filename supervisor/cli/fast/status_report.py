@@ -60,7 +60,7 @@ def report(app: str, *, as_json: bool) -> int:
 
 def _last_words(status: dict[str, Any]) -> None:
     """Write what units that are not well wrote last, as the daemon tells it: secrets are masked."""
-    from supervisor.cli.show.status_view import cut, is_troubled
+    from supervisor.cli.show.app_view import cut, is_troubled
 
     units = (unit for app in status.get("apps", ()) for unit in app.get("units", ()))
     for unit in filter(is_troubled, units if status["running"] else ()):

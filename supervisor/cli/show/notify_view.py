@@ -5,13 +5,13 @@ from typing import Any
 
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import say
-from supervisor.kit.texts import count, relative
+from supervisor.kit.texts import count, lasting, relative
 
 _MOST_WAITING = 5
 
 
 def show(notifiers: Sequence[dict[str, Any]], *, now: float) -> None:
-    """Write a line for each notifier, and below what waits and what failed."""
+    """Write a line for each notifier, and below what failed, and what waits."""
     if not notifiers:
         say("No notifier: the settings have none. Add [notify.NAME], with its url.")
         return
@@ -20,7 +20,7 @@ def show(notifiers: Sequence[dict[str, Any]], *, now: float) -> None:
         (
             (one["name"], "strong"),
             relative(one.get("sent_at", 0.0), now=now),
-            relative(one["next_at"], now=now) if one.get("next_at") else "-",
+            _due(one, now),
             str(len(one.get("waiting", ()))),
             (one.get("sent") or "-", "dim"),
         )
@@ -28,7 +28,15 @@ def show(notifiers: Sequence[dict[str, Any]], *, now: float) -> None:
     ]
     screen.table(rows, header=header, cut=("MESSAGE",))
     for one in notifiers:
-        _below(one, now)
+        if one.get("failure"):
+            _failure(one, now)
+    for lines, names in _waiting(notifiers).items():
+        say()
+        say((f"{', '.join(names)}:", "strong"))
+        for text in lines[:_MOST_WAITING]:
+            say("  ", text)
+        if (more := len(lines) - _MOST_WAITING) > 0:
+            say("  ", (f"and {count(more, 'more', 'more')}", "dim"))
 
 
 def outcome(results: Sequence[dict[str, Any]]) -> None:
@@ -42,20 +50,31 @@ def outcome(results: Sequence[dict[str, Any]]) -> None:
             say(("✓ ", "good"), f"{one['name']}: sent")
 
 
-def _below(one: dict[str, Any], now: float) -> None:
-    waiting = one.get("waiting", ())
-    if not waiting and not one.get("failure"):
-        return
+def _due(one: dict[str, Any], now: float) -> str:
+    """Say when it sends next: what is late goes at the next opportunity."""
+    moment = one.get("next_at", 0.0)
+    return relative(max(moment, now), now=now) if moment else "-"
+
+
+def _failure(one: dict[str, Any], now: float) -> None:
+    began = one.get("failing_since")
+    age = f" ({lasting(began, now=now)})" if began else ""
     say()
-    say((f"{one['name']}:", "strong"))
-    if one.get("failure"):
-        began = one.get("failing_since")
-        since = f" (since {relative(began, now=now)})" if began else ""
-        say("  ", ("✗ ", "bad"), f"cannot send{since}: {one['failure']}")
-        if one.get("hint"):
-            say("    ", (one["hint"], "dim"))
-    for news in waiting[:_MOST_WAITING]:
-        kind = "recovered" if news.get("is_end") else news["kind"]
-        say("  ", (f"{kind}: ", "warn"), news["text"])
-    if (more := len(waiting) - _MOST_WAITING) > 0:
-        say("  ", (f"and {count(more, 'more', 'more')}", "dim"))
+    say(
+        ("✗ ", "bad"), (f"{one['name']} ", "strong"), f"cannot send: {one['failure']}", (age, "dim")
+    )
+    if one.get("hint"):
+        say("  ", (one["hint"], "dim"))
+
+
+def _waiting(notifiers: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], list[str]]:
+    """Return what waits to be told, each list of it with the notifiers for which it is the same."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for one in notifiers:
+        lines = tuple(
+            f"{'recovered' if news.get('is_end') else news['kind']}: {news['text']}"
+            for news in one.get("waiting", ())
+        )
+        if lines:
+            found.setdefault(lines, []).append(one["name"])
+    return found

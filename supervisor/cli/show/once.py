@@ -30,6 +30,10 @@ class Once:
         self._said.append(text)
         return "" if is_told else rest
 
+    def has_said(self, unit: str, part: str) -> bool:
+        """Whether a line that names the unit has that part."""
+        return any(unit in one and part in one for one in self._said)
+
     def without_cause(self, unit: str, text: str) -> str:
         """Return the text without its end, if a line before that names the unit has that end."""
         at = text.find(_MARK) if unit else -1

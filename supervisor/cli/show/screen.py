@@ -147,18 +147,23 @@ def progress(*cells: Cell) -> None:
         say(*cells, stream=sys.stderr)
 
 
-def finding(found: "Finding | dict[str, Any]", *, indent: str = "  ") -> None:
-    """Write a finding, or its plain JSON: where, what, and what to do."""
+def finding(found: "Finding | dict[str, Any]", *, indent: str = "  ", note: str = "") -> None:
+    """Write a finding, or its plain JSON: where, what, a note on it, and what to do."""
     plain = found if isinstance(found, dict) else _plain(found)
-    place = plain.get("path", "")
-    if plain.get("line"):
-        place += f":{plain['line']}"
     mark = ("✗ ", "bad") if plain.get("fatal", True) else ("! ", "warn")
-    say(indent, mark, f"{place}: {plain['message']}" if place else plain["message"])
+    say(indent, mark, placed(plain), (note, "dim"))
     if plain.get("hint"):
         say(indent, "  ", (plain["hint"], "dim"))
     if plain.get("command"):
         say(indent, "  ", (plain["command"], "dim"))
+
+
+def placed(found: dict[str, Any]) -> str:
+    """Say what is found, after its place: `web/web.container:3: unknown key`."""
+    place: str = found.get("path", "")
+    if found.get("line"):
+        place += f":{found['line']}"
+    return f"{place}: {found['message']}" if place else str(found["message"])
 
 
 def table(

@@ -1,5 +1,6 @@
 """How an app stands, in the words of the status page; and what of that is news."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
@@ -230,6 +231,8 @@ def _changing(status: AppStatus, why: Sequence[Need]) -> AppStatus:
 def _with_error(need: Need, image_error: Callable[[str], str]) -> Need:
     """Say of an image why it could not be had."""
     error = image_error(need.subject) if need.kind is NeedKind.IMAGE else ""
+    # What it is about stands before it already.
+    error = re.sub(rf"^cannot pull {re.escape(need.subject)}: ", "cannot be pulled: ", error)
     return msgspec.structs.replace(need, detail=error, failing=True) if error else need
 
 

@@ -7,7 +7,7 @@ cost a short command more than all the rest.
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from supervisor.kit.texts import count, format_duration, local_time, relative
+from supervisor.kit.texts import count, format_duration, lasting, local_time, relative
 
 _SHORT = 8
 
@@ -89,7 +89,7 @@ def health_in_words(unit: dict[str, Any], now: float, *, is_kept: bool = False) 
     if not word:
         return ""
     since = 0.0 if is_kept else unit.get("health_since", 0.0)
-    parts = [relative(since, now=now)] if since else []
+    parts = [lasting(since, now=now)] if since else []
     if unit.get("health_interval"):
         parts.append(f"checked every {format_duration(unit['health_interval'])}")
     text = f"{word} ({', '.join(parts)})" if parts else word
