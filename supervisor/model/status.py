@@ -44,7 +44,7 @@ class AppState(enum.StrEnum):
     READY = "ready"
     """Everything is as wanted."""
     UNKNOWN = "unknown"
-    """No daemon looks after it, so nobody can say."""
+    """No daemon looks after it, or it was not looked at yet and nothing was wrong with it last."""
 
 
 _MOVING = ("activating", "deactivating")
@@ -109,6 +109,9 @@ class AppStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: str
     source: str
     state: AppState
+    stale: bool = False
+    """Nobody has looked at it since the daemon started, or no daemon runs: what is said of it is as
+    it was last, as far as that is known."""
     revision: str = ""
     """That runs."""
     wanted_revision: str = ""

@@ -300,7 +300,12 @@ def assemble(
     names = AppNames(desired_state=desired_state, ledger=ledger, board=board)
     status_service = StatusService(
         glance=Glance(
-            names=names, queue=queue, board=board, systemd=ports.systemd, webhooks=heard.router
+            names=names,
+            queue=queue,
+            board=board,
+            last_known=planning.last_known(desired_state, board),
+            systemd=ports.systemd,
+            webhooks=heard.router,
         ),
         queue=queue,
         images=images,

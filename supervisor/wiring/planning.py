@@ -19,9 +19,11 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.desired.image_pins import Ahead, ImagePins
 from supervisor.controllers.desired.revisions import RevisionHistory
 from supervisor.controllers.desired.scales import Scales
+from supervisor.controllers.operator.last_known import LastKnown
 from supervisor.controllers.operator.preview import Preview
 from supervisor.controllers.ports import Aside, Folder, Generator, Ledger, SourceReader
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.kit.clock import Clock
 from supervisor.model.settings import Settings
@@ -94,6 +96,15 @@ class Planning:
             standing=standing,
             clock=self._ports.clock,
             aside=self._ports.aside,
+        )
+
+    def last_known(self, desired_state: DesiredState, board: StatusBoard) -> LastKnown:
+        """Return what says of apps that nobody looked at yet how they stood last."""
+        return LastKnown(
+            ledger=self._ports.ledger,
+            desired_state=desired_state,
+            suspensions=self.suspensions,
+            board=board,
         )
 
     def preview(self, settings: Settings, standing: Mapping[str, AppStatus]) -> Preview:

@@ -19,6 +19,7 @@ from supervisor.model.need import Need, NeedKind, unit_need
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
 from supervisor.model.published_port import PublishedPort
 from supervisor.model.pull_request import ProposalStatus, PullState
+from supervisor.model.rollout import Rollout
 from supervisor.model.settings import LedgerSettings
 from supervisor.model.status import (
     AppState,
@@ -160,6 +161,10 @@ def test_draws_a_source_without_apps(capsys: pytest.CaptureFixture[str]) -> None
 def test_says_why_there_is_no_app_yet(capsys: pytest.CaptureFixture[str]) -> None:
     starting = msgspec.structs.replace(WELL, apps=(), starting=True)
     assert drawn(capsys, starting)[-1].startswith("No apps yet: the daemon is starting")
+    some = msgspec.structs.replace(WELL, starting=True)
+    assert drawn(capsys, some)[-1] == (
+        "1 app ready; the daemon is starting, and has not looked at all of them yet."
+    )
     unread = msgspec.structs.replace(WELL.sources[0], read_at=0.0)
     status = msgspec.structs.replace(starting, sources=(unread,))
     assert drawn(capsys, status)[-1] == "No apps yet: main is not read yet."
@@ -718,20 +723,34 @@ def test_without_a_daemon_the_ledger_speaks(podvisor: Callable[..., Any], home: 
     )
     ledger.put_applied(applied)
     ledger.put_repairs([RepairState(unit="web.service", failures=2)])
+    ledger.put_unit("crash", "crash.service", UnitInputs(digest="1"))
+    fields = {"name": "crash", "source": "main", "root": "", "files": ()}
+    tried = Rollout(**fields, revision="7c104779d00d", release="r1", began_at=NOW)
+    ledger.put_rollout(tried)
+    before = {"release": "r0", "revision": "0000000", "began_at": NOW - 1}
+    ledger.put_rollout(msgspec.structs.replace(tried, **before))
+    lacks = Incident(code=IncidentCode.IMAGE_UNAVAILABLE, app="noimg", subject="x", text="x")
+    ledger.put(lacks, lacks.key)
     ledger.close()
 
     said = podvisor("status")
     assert said.code == 4
     assert "The daemon is not running: podvisor setup makes it a service" in said.out
-    assert "web  unknown" in said.out
+    rows = [line.split()[:4] for line in said.out.splitlines() if " unknown " in line]
+    assert rows[:3] == [
+        ["crash", "unknown", "-", "7c104779"],
+        ["noimg", "unknown", "-", "-"],
+        ["web", "unknown", "-", "3f2a91c0"],
+    ]
     assert "brought back 2 times" in said.out
+    assert podvisor("status", "noimg").code == 4
 
     said = podvisor("status", "wbe")
     assert (said.code, said.err) == (1, "podvisor: no app named “wbe”\n  did you mean “web”?\n")
 
     status = msgspec.json.decode(podvisor("status", "--json").out, type=Status)
     assert not status.running
-    assert status.apps[0].state is AppState.UNKNOWN
+    assert {(one.state, one.stale) for one in status.apps} == {(AppState.UNKNOWN, True)}
 
 
 def test_without_a_daemon_and_a_ledger_nothing_is_made(

@@ -129,6 +129,8 @@ class FakeReader:
         self.trees: dict[str, dict[str, str]] = {}
         self.failures: dict[str, Exception] = {}
         self.fetches: list[str] = []
+        self.seconds = 0.1
+        """That a fetch takes."""
         self.blobs: dict[str, bytes] = {}
         self.latest: dict[str, Snapshot] = {}
         self.unread: Collection[str] = ()
@@ -146,7 +148,7 @@ class FakeReader:
         self.trees[source] = files
 
     async def fetch(self, name: str, settings: SourceSettings) -> Snapshot:
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(self.seconds)
         self.fetches.append(name)
         if name in self.failures:
             raise self.failures[name]

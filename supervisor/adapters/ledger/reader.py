@@ -34,5 +34,7 @@ def names(connection: sqlite3.Connection, kind: str) -> dict[str, list[str]]:
 
 
 def known_apps(connection: sqlite3.Connection) -> set[str]:
-    """Apps that were applied; of one whose first pass was cut short, there are units only."""
-    return {*names(connection, "applied"), *names(connection, "unit")}
+    """Apps of which something was applied or tried, or with which something is wrong."""
+    found = {name for kind in ("applied", "unit", "rollout") for name in names(connection, kind)}
+    ailing = (one.get("", {}) for one in plain_documents(connection, "incident").values())
+    return found | {one["app"] for one in ailing if one.get("app")}

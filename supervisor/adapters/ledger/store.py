@@ -33,6 +33,7 @@ _BUFFERED_ENTRIES = 1_000
 _PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
 """Errors after which the open file is still good, and can at least be read."""
 
+_UNFINISHED = AppliedApp(name="", source="", revision="", content="", applied_at=0.0, units={})
 _T = TypeVar("_T")
 
 
@@ -161,9 +162,13 @@ class SqliteLedger:
             app, units = self.get(AppliedApp, name), self._of(UnitInputs).get(name, {})
             if app is None and not units:
                 return None
-            app = app or _unfinished(name)
-            self._applied[name] = msgspec.structs.replace(app, units=dict(units))
+            app = app or _UNFINISHED
+            self._applied[name] = msgspec.structs.replace(app, name=name, units=dict(units))
         return self._applied[name]
+
+    def tried(self) -> frozenset[str]:
+        """Apps of which a release was tried."""
+        return frozenset(self._of(Rollout))
 
     def rollouts(self, app: str) -> tuple[Rollout, ...]:
         """Releases of an app that were tried, the newest last."""
@@ -233,10 +238,7 @@ class SqliteLedger:
         """Write these; one without failures is forgotten."""
         with self.together():
             for state in states:
-                if state.failures:
-                    self.put(state, state.unit)
-                else:
-                    self.drop(RepairState, state.unit)
+                self._put(RepairState, state.unit, "", state if state.failures else None)
 
     def _of(self, kind: type[D]) -> dict[str, dict[str, D]]:
         return self._documents[kind]
@@ -394,7 +396,3 @@ class SqliteLedger:
             reason = "the ledger can be written again"
             detail = f"{count(lost, 'entry', 'entries')} could not be kept" if lost else ""
             self.log(EventKind.RECOVERED, reason=reason, detail=detail)
-
-
-def _unfinished(app: str) -> AppliedApp:
-    return AppliedApp(name=app, source="", revision="", content="", applied_at=0.0, units={})

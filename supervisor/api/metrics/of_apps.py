@@ -38,6 +38,8 @@ def of_apps(status: Status) -> Iterator[Metric]:
             states.add_metric([app.name, state], app.state is state)
         if app.applied_at:
             applied.add_metric([app.name], app.applied_at)
+        if app.stale:
+            continue  # of its units, and of its trial, nobody knows yet
         trial.add_metric([app.name], bool(app.gate))
         for unit in app.units:
             of = [app.name, unit.name]

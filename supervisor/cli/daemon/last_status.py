@@ -14,10 +14,18 @@ from supervisor.adapters.ledger.reader import known_apps, names, plain_documents
 
 
 def status_from_ledger(path: str, app: str = "") -> bytes:
-    """Return a `Status`, as JSON, of what was applied last. Raises Stalled for an unknown app."""
+    """Return a `Status`, as JSON, of what was applied, or tried, last.
+
+    Raises Stalled for an unknown app.
+    """
     with schema.reading(Path(path)) as ledger:
         known, units = known_apps(ledger), names(ledger, "unit")
         applied = plain_documents(ledger, "applied", app or None)
+        tried = {
+            name: plain_documents(ledger, "rollout", name)[name]
+            for name in names(ledger, "rollout").keys() & units.keys() - applied.keys()
+            if app in ("", name)
+        }
         repairs = plain_documents(ledger, "repair")
     if app and app not in known:
         from supervisor.core.files.names import unknown_app
@@ -28,6 +36,8 @@ def status_from_ledger(path: str, app: str = "") -> bytes:
             "name": name,
             "source": "",
             "state": "unknown",
+            "stale": True,
+            **_newest(tried.get(name, {})),
             **_some(applied, name, "source", "revision", "applied_at"),
             "units": [
                 {"name": unit, "active": "", "sub": "", **_some(repairs, unit, "failures")}
@@ -38,6 +48,12 @@ def status_from_ledger(path: str, app: str = "") -> bytes:
     ]
     status = {"running": False, "version": __version__, "apps": apps}
     return json.dumps(status, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _newest(tried: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return of which source and revision the release is that was tried last."""
+    last = max(tried.values(), key=lambda one: one.get("began_at", 0.0), default={})
+    return {field: last[field] for field in ("source", "revision") if field in last}
 
 
 def _some(documents: dict[str, dict[str, Any]], key: str, *fields: str) -> dict[str, Any]:

@@ -189,6 +189,8 @@ def _summary(status: dict[str, Any], problems: list[dict[str, Any]]) -> str:
         more.append(f"{count(ailing, 'certificate')} not well")
     if found := sum(bool(problem.get("fatal", True)) for problem in problems):
         more.append(f"{count(found, 'problem')} above")
+    if status.get("starting"):
+        more.append("the daemon is starting, and has not looked at all of them yet")
     if set(states) > {"ready"} or "ready" not in states:
         parts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
         summary = f"{count(len(apps), 'app')}: {parts}"

@@ -135,7 +135,7 @@ class AppReconciler(msgspec.Struct, frozen=True, kw_only=True):
     async def _look_with_secrets(self, deployments: Sequence[Deployment], outcome: Outcome) -> Look:
         """Make the secrets that lack first: what they change is planned when they are there."""
         look = await self.planner.look(deployments)
-        self.board.begin(deployments, look.plan, look.observed.applied)
+        self.board.begin(deployments, look.plan)
         if any(isinstance(step, PutSecrets) for step in look.plan.steps):
             if await self.executor.put_secrets(look.plan, outcome=outcome):
                 look = await self.planner.look(deployments)

@@ -5,6 +5,7 @@ from collections.abc import Collection
 import msgspec
 
 from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.operator.last_known import known_apps
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.files.names import unknown_app, unknown_unit
@@ -42,4 +43,6 @@ class AppNames(msgspec.Struct, frozen=True, kw_only=True):
         return app in self._known()
 
     def _known(self) -> frozenset[str]:
-        return frozenset((*self.board.apps, *self.ledger.applied(), *self.desired_state.latest()))
+        known = {*self.board.apps, *self.ledger.applied(), *self.desired_state.latest()}
+        # Until all were looked at, there are those that were there last.
+        return frozenset(known if self.board.has_looked else known | known_apps(self.ledger))

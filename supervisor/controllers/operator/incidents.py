@@ -108,6 +108,7 @@ class IncidentLog(msgspec.Struct, kw_only=True):
             if app.state in _SIGNS or app.name in self._ailing or _has_failed(app):
                 yield app
         yield from (one.error for one in board.sources.values() if one.error)
+        yield from (one.read_at > 0 for one in board.sources.values())
         yield from board.problems.values()
         yield from (found for found in self.desired_state.source_findings.values() if found)
         yield self.ledger.problem() or None

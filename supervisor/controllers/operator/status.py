@@ -16,6 +16,7 @@ from supervisor.controllers.images.registry_receiver import RegistryReceiver
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.incidents import IncidentLog
+from supervisor.controllers.operator.last_known import LastKnown
 from supervisor.controllers.operator.reload import of_settings
 from supervisor.controllers.operator.unfitting import unfitting
 from supervisor.controllers.ports import Systemd
@@ -53,6 +54,7 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
     names: AppNames
     queue: WorkQueue
     board: StatusBoard
+    last_known: LastKnown
     systemd: Systemd
     webhooks: WebhookRouter
 
@@ -63,7 +65,8 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
         await self._look_at_health()
         with anyio.move_on_after(_PATIENCE_SECONDS):
             await self.webhooks.look()
-        units = {unit.name for one in self.board.apps.values() for unit in one.units}
+        apps = {**self.last_known.apps(), **self.board.apps}
+        units = {unit.name for one in apps.values() for unit in one.units}
         with anyio.move_on_after(_PATIENCE_SECONDS), suppress(Failure):
             return await self.systemd.units(units)
         return {}
@@ -117,7 +120,8 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
         no_source = () if settings.sources else (NO_SOURCE,)
         doubtful = of_settings((*no_source, *unfitting(self.desired_state, settings)))
         problems = (*problems, *doubtful)
-        apps = (one for one in board.now(units) if not app or one.name == app)
+        unseen = self.glance.last_known.apps()
+        apps = (one for one in board.now(units, others=unseen) if not app or one.name == app)
         status = replace(
             bare,
             sources=tuple(self._source(board.sources[name]) for name in sorted(board.sources)),

@@ -58,6 +58,9 @@ class AppliedState(Protocol):
     def applied_app(self, name: str) -> AppliedApp | None:
         """Return one of them, without a look at the others; None if it is none."""
 
+    def tried(self) -> frozenset[str]:
+        """Apps of which a release was tried."""
+
     def put_applied(self, app: AppliedApp) -> None: ...
 
     def put_unit(self, app: str, unit: str, inputs: UnitInputs) -> None:

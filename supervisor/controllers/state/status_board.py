@@ -10,7 +10,7 @@ from supervisor.core.status.app_status import as_it_is, under_way
 from supervisor.kit.texts import count
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Finding
-from supervisor.model.observed import AppliedApp, UnitState
+from supervisor.model.observed import UnitState
 from supervisor.model.plan import LeaveUnit, Plan, SetHealthInterval, Step
 from supervisor.model.pull_request import ProposalStatus
 from supervisor.model.status import AppState, AppStatus, SourceStatus, WatchStatus
@@ -34,29 +34,31 @@ class StatusBoard(msgspec.Struct):
     """Whether the first pass is through."""
     _passes: dict[str, Deployment] = {}
     """Apps that a pass has work for."""
-    _applied_at: dict[str, float] = {}
-    """When these were applied last."""
     _steps: list[Step] = []
     """What passes are doing."""
 
-    def now(self, units: Mapping[str, UnitState] | None = None) -> list[AppStatus]:
+    def now(
+        self,
+        units: Mapping[str, UnitState] | None = None,
+        *,
+        others: Mapping[str, AppStatus] | None = None,
+    ) -> list[AppStatus]:
         """How all apps stand, passes that are under way included.
 
-        `units` are as they are at this moment: a pass may not have heard of that yet.
+        `units` are as they are at this moment: a pass may not have heard of that yet. `others` are
+        apps that no pass has ended for.
         """
-        apps = {name: as_it_is(one, units) if units else one for name, one in self.apps.items()}
+        apps = {**(others or {}), **self.apps}
+        if units:
+            apps = {name: as_it_is(one, units) for name, one in apps.items()}
         for name, one in self._passes.items():
             steps = [as_need(step) for step in self._steps if step.app in ("", name)]
-            applied_at = self._applied_at.get(name, 0.0)
-            apps[name] = under_way(apps.get(name), one, steps, applied_at=applied_at)
+            apps[name] = under_way(apps.get(name), one, steps)
         return [apps[name] for name in sorted(apps)]
 
-    def begin(
-        self, deployments: Sequence[Deployment], plan: Plan, applied: Mapping[str, AppliedApp]
-    ) -> None:
+    def begin(self, deployments: Sequence[Deployment], plan: Plan) -> None:
         """Say that a pass with this plan has begun; it shows for the apps that it has work for."""
         busy = {step.app for step in plan.steps if not isinstance(step, _UNNOTICED)}
-        self._applied_at.update({name: applied[name].applied_at for name in busy & applied.keys()})
         self._passes.update({one.name: one for one in deployments if one.name in busy})
 
     @contextmanager
@@ -72,7 +74,6 @@ class StatusBoard(msgspec.Struct):
         """Say that a pass has ended for these apps."""
         for name in apps:
             self._passes.pop(name, None)
-            self._applied_at.pop(name, None)
 
     def summary(self) -> str:
         """One line for systemd's STATUS=."""

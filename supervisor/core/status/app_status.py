@@ -28,7 +28,7 @@ from supervisor.model.rollout import GateState, Outcome
 from supervisor.model.status import AppState, AppStatus, UnitStatus
 
 _WELL = (AppState.READY, AppState.INACTIVE)
-_AT_REST = (AppState.KEPT, AppState.HELD, *_WELL)
+_AT_REST = (AppState.KEPT, AppState.HELD, AppState.UNKNOWN, *_WELL)
 
 
 def app_status(
@@ -200,22 +200,13 @@ def _as_it_is(unit: UnitStatus, state: UnitState | None) -> UnitStatus:
     )
 
 
-def under_way(
-    status: AppStatus | None, deployment: Deployment, steps: Sequence[Need], *, applied_at: float
-) -> AppStatus:
-    """Return the status of an app that a pass has work for, and does these steps now.
-
-    `applied_at` is when it was applied last, for one of which nothing else is known yet.
-    """
-    last_good = deployment.last_good
-    if status is None:
-        status = AppStatus(
-            name=deployment.name,
-            source=deployment.source,
-            state=AppState.CHANGING,
-            revision=last_good.revision if last_good else "",
-            applied_at=applied_at,
-        )
+def under_way(status: AppStatus | None, deployment: Deployment, steps: Sequence[Need]) -> AppStatus:
+    """Return the status of an app that a pass has work for, and does these steps now."""
+    name, source = deployment.name, deployment.source
+    status = status or AppStatus(name=name, source=source, state=AppState.UNKNOWN, stale=True)
+    if status.stale:
+        revision = deployment.last_good.revision if deployment.last_good else status.revision
+        status = msgspec.structs.replace(status, revision=revision, waiting=())
     status = msgspec.structs.replace(status, wanted_revision=deployment.wanted_revision)
     pending = Need(kind=NeedKind.STEP, subject="", text="a pass is under way")
     return _changing(status, steps or [pending])

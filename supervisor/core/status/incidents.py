@@ -45,6 +45,16 @@ _OWN = (
     IncidentCode.SUPERVISOR_FAILING,
 )
 """Of podvisor itself, or its host."""
+_OF_PASSES = (
+    IncidentCode.COMMIT_STATUS_UNSENT,
+    IncidentCode.WRITEBACK_FAILING,
+    IncidentCode.PULL_REQUEST_FAILING,
+    IncidentCode.WEBHOOKS_FAILING,
+    IncidentCode.NOTIFIER_FAILING,
+    IncidentCode.DISK_NEARLY_FULL,
+    IncidentCode.SUPERVISOR_FAILING,
+)
+"""Of what podvisor does by itself: nobody knows before it was done."""
 OF_NEEDS = {
     NeedKind.IMAGE: IncidentCode.IMAGE_UNAVAILABLE,
     NeedKind.SECRET: IncidentCode.SECRET_MISSING,
@@ -72,20 +82,35 @@ def incidents(
 ) -> dict[str, Incident]:
     """Return all that is wrong, by its key; of several things with one key the first.
 
-    What is `known` of an app goes on while a pass changes it: only one at rest tells what is over.
+    What is `known` of an app goes on until it is looked at after a start, and while a pass changes
+    it: only one at rest tells what is over.
     So it does of one that is suspended, until it is seen to be over; what a person does to it
     meanwhile is nobody's news.
     """
     found: dict[str, Incident] = {}
-    for one in (*_of_podvisor(status), *_of_sources(status)):
+    unseen = (one for one in (known or {}).values() if not one.app and _is_unseen(one, status))
+    for one in (*_of_podvisor(status), *_of_sources(status), *unseen):
         found.setdefault(one.key, one)
     for app in status.get("apps", ()):
-        for one in _of_app(app, now):
+        stale = app.get("stale", False)
+        for one in () if stale else _of_app(app, now):
             found.setdefault(one.key, one)
         for one in (known or {}).values():
-            if one.app == app["name"] and _goes_on(one, app):
+            if one.app == app["name"] and (stale or _goes_on(one, app)):
                 found.setdefault(one.key, one)
     return found
+
+
+def _is_unseen(one: Incident, status: dict[str, Any]) -> bool:
+    """Whether what was wrong with a source, or with what passes do, was not looked at yet."""
+    if one.code in _OF_PASSES:
+        return bool(status.get("starting"))
+    if one.code not in (IncidentCode.SOURCE_UNREADABLE, IncidentCode.SOURCE_REFUSED):
+        return False
+    name = one.subject.partition(":")[0]
+    mine = [source for source in status.get("sources", ()) if source["name"] == name]
+    was_read = any(source.get("read_at") or source.get("error") for source in mine)
+    return not was_read and bool(mine or status.get("starting"))
 
 
 def _goes_on(one: Incident, app: dict[str, Any]) -> bool:

@@ -21,6 +21,7 @@ from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.controllers.ports import Ledger
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventKind, EventQuery
+from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
 from supervisor.model.rollout import Hold, Outcome, Rollout
 from supervisor.model.secret import SecretsMade
@@ -644,11 +645,16 @@ class TestReadOnly:
         ledger.put_applied(app("other"))
         ledger.put_unit("begun", "x.service", UnitInputs(digest="3"))
         ledger.put(hold("r1"), "web")
+        ledger.put_rollout(msgspec.structs.replace(rollout("r1", 1.0), name="tried"))
+        wrong = Incident(code=IncidentCode.APP_FAILING, app="ailing", text="")
+        ledger.put(wrong, wrong.key)
+        ledger.put(Incident(code=IncidentCode.HOST_UNFIT, text=""), "host-unfit//")
+        assert ledger.tried() == {"tried"}
         with reading(path) as file:
             assert names(file, "applied") == {"other": [""], "web": [""]}
             units = {"begun": ["x.service"], "web": ["db.service", "web.service"]}
             assert names(file, "unit") == units
-            assert known_apps(file) == {"other", "web", "begun"}
+            assert known_apps(file) == {"other", "web", "begun", "tried", "ailing"}
             assert plain_documents(file, "applied", "web").keys() == {"web"}
             assert read_documents(file, UnitInputs, "begun").keys() == {"begun"}
             assert read_documents(file, Hold, "other") == {}

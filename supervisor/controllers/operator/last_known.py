@@ -1,0 +1,48 @@
+"""Apps that no pass has looked at yet, as the ledger and the sources have them."""
+
+import msgspec
+
+from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.ports import Ledger
+from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.controllers.state.suspensions import Suspensions
+from supervisor.core.status.last_known import by_app, last_known
+from supervisor.model.incident import Incident
+from supervisor.model.status import AppStatus
+
+
+def known_apps(ledger: Ledger) -> set[str]:
+    """Names of apps of which something was applied or tried, or with which something is wrong."""
+    ailing = by_app(ledger.all(Incident))
+    return {*ledger.applied(), *ledger.tried(), *ailing}
+
+
+class LastKnown(msgspec.Struct, frozen=True, kw_only=True):
+    """For the time between the start of the daemon and the first look at an app."""
+
+    ledger: Ledger
+    desired_state: DesiredState
+    suspensions: Suspensions
+    board: StatusBoard
+
+    def apps(self) -> dict[str, AppStatus]:
+        """Return those that do not stand on the board, by name."""
+        latest = self.desired_state.latest()
+        names = set(latest)
+        # Then whatever else the ledger knows of has left.
+        if not (self.board.has_looked and self.desired_state.is_whole):
+            names |= known_apps(self.ledger)
+        if not (names := names - self.board.apps.keys()):
+            return {}
+        incidents = by_app(self.ledger.all(Incident))
+        return {
+            name: last_known(
+                name,
+                deployment=latest.get(name),
+                applied=self.ledger.applied_app(name),
+                rollouts=self.ledger.rollouts(name),
+                incidents=incidents.get(name, ()),
+                suspension=self.suspensions.of(name),
+            )
+            for name in names
+        }
