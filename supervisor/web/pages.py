@@ -9,7 +9,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from supervisor import __version__
-from supervisor.core.status.in_words import event_name, health_in_words, short, trouble_in_words
+from supervisor.core.status.in_words import (
+    apps_in_words,
+    event_name,
+    health_in_words,
+    short,
+    trouble_in_words,
+)
 from supervisor.core.status.overview import overview
 from supervisor.kit.texts import format_duration, relative, rough_size
 from supervisor.web import words
@@ -65,6 +71,7 @@ class Pages:
         now = time.time()
         return self._environment.get_template(template).render(
             now=now,
+            apps_in_words=apps_in_words,
             overview=lambda status: overview(status, now),
             wrong_after=lambda reply, app: words.wrong_after(reply, app, now),
             since=partial(_since, now),

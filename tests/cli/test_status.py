@@ -558,7 +558,7 @@ def test_a_source_that_cannot_be_read_is_not_passed_over(
 ) -> None:
     sources = (WELL.sources[0], msgspec.structs.replace(ILL.sources[0], name="other"))
     lines = drawn(capsys, msgspec.structs.replace(WELL, sources=sources))
-    assert lines[-1] == "1 app ready; 1 source cannot be read."
+    assert lines[-1] == "1 app, all ready; 1 source cannot be read."
 
 
 def test_images_that_cannot_be_asked_about_are_told_once_for_all_apps(
@@ -573,7 +573,7 @@ def test_images_that_cannot_be_asked_about_are_told_once_for_all_apps(
         "! 3 images of quay.io are unknown, last answered 5min ago: timed out (podvisor images)",
         "! 1 image of quay.io is unknown: quay.io wants a login (podvisor images)",
         "",
-        "1 app ready; 4 images unknown.",
+        "1 app, all ready; 4 images unknown.",
     ]
     assert "unknown" not in "".join(drawn(capsys, status, app="web"))
     assert is_well(plain(status)), "the apps run"

@@ -4,13 +4,18 @@ It takes the plain JSON of `model.status.Status` (see `client` for why), from `s
 """
 
 import time
-from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from supervisor.cli.show import app_view, screen, webhook_view
 from supervisor.cli.show.screen import Cell, say
-from supervisor.core.status.in_words import own_problems, short, unknown_in_words, without_log
+from supervisor.core.status.in_words import (
+    apps_in_words,
+    own_problems,
+    short,
+    unknown_in_words,
+    without_log,
+)
 from supervisor.kit.texts import count, lasting, relative
 
 
@@ -179,7 +184,6 @@ def _running(app: dict[str, Any]) -> Cell:
 
 def _summary(status: dict[str, Any], problems: list[dict[str, Any]]) -> str:
     apps, sources = status["apps"], status.get("sources", ())
-    states = Counter(app["state"] for app in apps)
     more = []
     if unread := sum(bool(source.get("error")) for source in sources):
         more.append(f"{count(unread, 'source')} cannot be read")
@@ -191,11 +195,4 @@ def _summary(status: dict[str, Any], problems: list[dict[str, Any]]) -> str:
         more.append(f"{count(found, 'problem')} above")
     if status.get("starting"):
         more.append("the daemon is starting, and has not looked at all of them yet")
-    if set(states) > {"ready"} or "ready" not in states:
-        parts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
-        summary = f"{count(len(apps), 'app')}: {parts}"
-    elif more:
-        summary = f"{count(len(apps), 'app')} ready"
-    else:
-        summary = f"{count(len(apps), 'app')}, all ready"
-    return "; ".join([summary, *more]) + "."
+    return "; ".join([apps_in_words(apps), *more]) + "."

@@ -4,6 +4,7 @@ All of it takes the plain JSON of `model.status.Status` and of what is in it: de
 cost a short command more than all the rest.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -51,6 +52,15 @@ def without_log(text: str, log: Sequence[str]) -> str:
     before, lines, after = text.partition(": " + "\n".join(log))
     is_whole = bool(log and lines) and after[:1] in ("", ";")
     return before + after if is_whole else text
+
+
+def apps_in_words(apps: Sequence[dict[str, Any]]) -> str:
+    """Say how many apps there are, and in which states."""
+    states = Counter(app["state"] for app in apps)
+    if [*states] == ["ready"]:
+        return f"{count(len(apps), 'app')}, all ready"
+    parts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
+    return f"{count(len(apps), 'app')}: {parts}"
 
 
 def orders_in_words(app: dict[str, Any], now: float) -> Iterator[str]:

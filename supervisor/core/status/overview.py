@@ -16,6 +16,13 @@ from supervisor.core.status.in_words import (
     unknown_in_words,
 )
 
+_ENDS_OF_ORDERS = {
+    "held": "podvisor resume {app}",
+    "scales": "podvisor scale {app}",
+    "suspension": "podvisor resume {app}",
+}
+"""What people order of an app, and what takes that back."""
+
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One thing to be seen."""
@@ -41,8 +48,6 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
     waiting: tuple[Line, ...] = ()
     """What comes by itself, or when a person says so: with why, and until when."""
     changing: tuple[Line, ...] = ()
-    well: tuple[str, ...] = ()
-    """Apps of which there is nothing to say."""
 
 
 def overview(status: dict[str, Any], now: float) -> Overview:
@@ -59,12 +64,10 @@ def overview(status: dict[str, Any], now: float) -> Overview:
         waiting += _waits(app, now, is_changing=bad or bool(moving))
     for one in status.get("unknown_images", ()):
         waiting.append(Line(text=unknown_in_words(one, now), command="podvisor images"))
-    said = {line.app for line in (*troubles, *waiting, *changing)}
     return Overview(
         troubles=tuple(troubles),
         waiting=tuple(waiting),
         changing=tuple(changing),
-        well=tuple(app["name"] for app in apps if app["name"] not in said),
     )
 
 
@@ -95,8 +98,10 @@ def _changes(app: dict[str, Any]) -> Iterator[Line]:
 
 def _waits(app: dict[str, Any], now: float, *, is_changing: bool) -> Iterator[Line]:
     name = app["name"]
-    for text in orders_in_words({**app, "gate": ""}, now):
-        yield Line(app=name, text=text, command=f"podvisor resume {name}")
+    for ordered, command in _ENDS_OF_ORDERS.items():
+        mine = {"name": name, ordered: app.get(ordered), "held_back": app.get("held_back", ())}
+        for text in orders_in_words(mine, now) if mine[ordered] else ():
+            yield Line(app=name, text=text, command=command.format(app=name))
     for one in () if is_changing else app.get("waiting", ()):
         yield Line(app=name, text=need_in_words(one))
     if app["state"] == "kept":

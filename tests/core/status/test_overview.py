@@ -1,7 +1,9 @@
 import msgspec
+import pytest
 
+from supervisor.core.status.in_words import apps_in_words
 from supervisor.core.status.incidents import incidents
-from supervisor.core.status.overview import Line, overview
+from supervisor.core.status.overview import Line, Overview, overview
 from supervisor.kit.texts import local_time
 
 NOW = 1_000_000.0
@@ -41,7 +43,6 @@ def test_a_certificate_and_an_update_in_the_words_of_the_command_line() -> None:
             command="podvisor update web --now",
         ),
     )
-    assert seen.well == ()
 
 
 def test_an_update_that_failed_is_wrong_and_does_not_wait_besides() -> None:
@@ -58,5 +59,27 @@ def test_an_update_that_failed_is_wrong_and_does_not_wait_besides() -> None:
     assert seen.waiting == ()
 
 
-def test_who_has_nothing_to_say_is_well() -> None:
-    assert overview({"apps": [APP]}, NOW).well == ("web",)
+def test_who_has_nothing_to_say_is_left_out() -> None:
+    assert overview({"apps": [APP]}, NOW) == Overview()
+
+
+def test_of_what_a_person_ordered_stands_what_ends_it() -> None:
+    scale = {"unit": "web@.service", "replicas": 3, "instead_of": 2, "at": NOW}
+    held = {"revision": "aaa", "instead_of": "bbb"}
+    app = {**APP, "scales": [scale], "held": held, "suspension": {"at": NOW}}
+    lines = overview({"apps": [app]}, NOW).waiting
+    assert [line.command.split()[1] for line in lines] == ["resume", "scale", "resume"]
+    words = ("held", "scaled", "suspended")
+    assert all(word in line.text for line, word in zip(lines, words, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("states", "said"),
+    [
+        (["ready"], "1 app, all ready"),
+        (["suspended", "suspended"], "2 apps: 2 suspended"),
+        (["ready", "failing", "ready"], "3 apps: 1 failing, 2 ready"),
+    ],
+)
+def test_how_many_apps_there_are_is_said_by_their_states(states: list[str], said: str) -> None:
+    assert apps_in_words([{"name": "web", "state": state} for state in states]) == said
