@@ -167,7 +167,7 @@ class TestSync:
             "  no route",
             "  at all",
         ]
-        assert "1 app, all ready." in said.out
+        assert "1 app ready." in said.out
         assert daemon.asked[0].body == {"apps": ["web", "db"], "prune_all": True}
 
     def test_an_app_that_nobody_knows_is_an_error(self, podvisor: Podvisor, daemon: Any) -> None:

@@ -121,7 +121,7 @@ def test_draws_what_is_well_in_a_few_aligned_lines(capsys: pytest.CaptureFixture
         "APP  STATE  RUNNING  REVISION  APPLIED",
         "web  ready  1/1      3f2a91c0  2h ago",
         "",
-        "1 app, all ready.",
+        "1 app ready.",
     ]
 
 
@@ -558,7 +558,7 @@ def test_a_source_that_cannot_be_read_is_not_passed_over(
 ) -> None:
     sources = (WELL.sources[0], msgspec.structs.replace(ILL.sources[0], name="other"))
     lines = drawn(capsys, msgspec.structs.replace(WELL, sources=sources))
-    assert lines[-1] == "1 app, all ready; 1 source cannot be read."
+    assert lines[-1] == "1 app ready; 1 source cannot be read."
 
 
 def test_images_that_cannot_be_asked_about_are_told_once_for_all_apps(
@@ -573,7 +573,7 @@ def test_images_that_cannot_be_asked_about_are_told_once_for_all_apps(
         "! 3 images of quay.io are unknown, last answered 5min ago: timed out (podvisor images)",
         "! 1 image of quay.io is unknown: quay.io wants a login (podvisor images)",
         "",
-        "1 app, all ready; 4 images unknown.",
+        "1 app ready; 4 images unknown.",
     ]
     assert "unknown" not in "".join(drawn(capsys, status, app="web"))
     assert is_well(plain(status)), "the apps run"
@@ -583,7 +583,7 @@ def test_returns_0_when_all_is_well(podvisor: Callable[..., Any], daemon: Any) -
     daemon.answer("/v1/status", plain(WELL))
     said = podvisor("status")
     assert said.code == 0
-    assert "1 app, all ready." in said.out
+    assert "1 app ready." in said.out
 
 
 def test_returns_3_when_something_is_not_well(podvisor: Callable[..., Any], daemon: Any) -> None:

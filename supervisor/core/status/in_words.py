@@ -58,7 +58,7 @@ def apps_in_words(apps: Sequence[dict[str, Any]]) -> str:
     """Say how many apps there are, and in which states."""
     states = Counter(app["state"] for app in apps)
     if [*states] == ["ready"]:
-        return f"{count(len(apps), 'app')}, all ready"
+        return f"{count(len(apps), 'app')} ready"
     parts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
     return f"{count(len(apps), 'app')}: {parts}"
 

@@ -76,7 +76,7 @@ def test_of_what_a_person_ordered_stands_what_ends_it() -> None:
 @pytest.mark.parametrize(
     ("states", "said"),
     [
-        (["ready"], "1 app, all ready"),
+        (["ready"], "1 app ready"),
         (["suspended", "suspended"], "2 apps: 2 suspended"),
         (["ready", "failing", "ready"], "3 apps: 1 failing, 2 ready"),
     ],
