@@ -47,6 +47,19 @@ class ProcessUsage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     open_files: int = 0
 
 
+class NotifierCount(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a notifier has done, and has to do."""
+
+    sent: int = 0
+    """Messages that its service took, tests included."""
+    failed: int = 0
+    """Tries to send one that failed."""
+    waiting: int = 0
+    """What it has yet to tell."""
+    failing: bool = False
+    """Whether it could not send the last time."""
+
+
 class Counters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All of it; counts begin at 0 when the daemon starts."""
 
@@ -64,6 +77,8 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What was started or put back because it was not as it had been left: `unit`, `files`."""
     pulls: dict[str, int] = {}
     """Pulls of images: `pulled`, `failed`."""
+    notifiers: dict[str, NotifierCount] = {}
+    """Of the settings, by name."""
     process: ProcessUsage = ProcessUsage()
 
 

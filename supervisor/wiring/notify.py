@@ -9,6 +9,7 @@ import msgspec
 from supervisor.controllers.operator.incidents import IncidentLog
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.counters import NotifierCount
 from supervisor.model.events import Event
 from supervisor.model.incident import Incident
 from supervisor.model.notify import NotifierList, NotifyTest, Outbox
@@ -71,6 +72,11 @@ class Notifications(msgspec.Struct, kw_only=True):
         """How the notifiers stand."""
         it = self._made()
         return it.list() if it else NotifierList()
+
+    def counts(self) -> dict[str, NotifierCount]:
+        """What each has done, by name."""
+        it = self._made()
+        return it.counts() if it else {}
 
 
 def notifications(

@@ -89,14 +89,14 @@ def test_whatever_goes_wrong_has_an_alert() -> None:
         *(one for one in IncidentCode if one.startswith(("app-", "unit-"))),
     }
     # The version of a failed update waits; the others have metrics of their own.
-    others = {"update-failed", "source-unreadable", "webhooks-failing"}
+    others = {"update-failed", "source-unreadable", "webhooks-failing", "notifier-failing"}
     assert set(IncidentCode) - named - of_apps == others
 
 
 def test_the_dashboard_shows_all_that_is_counted() -> None:
     shown = set(METRIC.findall(" ".join(expressions(DASHBOARD))))
     silent = {"build_info", "app_applied_timestamp_seconds", "app_on_trial", "unit_healthy"}
-    silent |= {"daemon_open_fds", "webhook_listener_open", "certificate_state"}
+    silent |= {"daemon_open_fds", "webhook_listener_open", "notifier_ok", "certificate_state"}
     assert LABELS.keys() - shown == {f"podvisor_{name}" for name in silent}
 
 

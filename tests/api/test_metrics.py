@@ -6,7 +6,14 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from supervisor.api.metrics import exposition, families
 from supervisor.model.certificate_status import CertificateState, CertificateStatus
-from supervisor.model.counters import Counters, Metrics, PassCount, ProcessUsage, QueueLength
+from supervisor.model.counters import (
+    Counters,
+    Metrics,
+    NotifierCount,
+    PassCount,
+    ProcessUsage,
+    QueueLength,
+)
 from supervisor.model.health import Health
 from supervisor.model.image import HeldUpdate, ImageVersion
 from supervisor.model.incident import Incident, IncidentCode
@@ -145,6 +152,7 @@ def test_what_the_daemon_has_done() -> None:
     assert said["podvisor_queue_keys", "later"] == 7
     assert said["podvisor_queue_keys", "ready"] == 0
     assert said["podvisor_events_total", "step-start-failed"] == 2
+    assert said["podvisor_events_total", "reverted"] == 0
     assert said["podvisor_releases_total", "failed"] == 1
     assert said["podvisor_releases_total", "good"] == 0
     assert said["podvisor_repairs_total", "unit"] == 4
@@ -153,6 +161,17 @@ def test_what_the_daemon_has_done() -> None:
     assert said["podvisor_daemon_context_switches_total", "voluntary"] == 9
     assert said["podvisor_daemon_resident_memory_bytes",] == 30 << 20
     assert said["podvisor_daemon_open_fds",] == 12
+
+
+def test_notifiers_are_told_of_by_name() -> None:
+    some = {"phone": NotifierCount(sent=3, failed=1, waiting=2, failing=True)}
+    said = told(metrics(counters=Counters(notifiers={**some, "mail": NotifierCount()})))
+    assert said["podvisor_notifications_total", "phone", "sent"] == 3
+    assert said["podvisor_notifications_total", "phone", "failed"] == 1
+    assert said["podvisor_notifications_total", "mail", "failed"] == 0
+    assert said["podvisor_notifications_waiting", "phone"] == 2
+    assert said["podvisor_notifier_ok", "phone"] == 0
+    assert said["podvisor_notifier_ok", "mail"] == 1
 
 
 def test_what_is_wrong_is_counted_by_its_code() -> None:

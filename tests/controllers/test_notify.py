@@ -190,6 +190,8 @@ async def test_what_a_person_has_to_mend_is_said_and_seen_after_a_restart(told):
         await told.push(daemon, REFUSED)
         await anyio.sleep(200)
         tries = told.messenger.tries
+        count = (await daemon.service.metrics()).counters.notifiers["phone"]
+        assert (count.sent, count.failed, count.waiting, count.failing) == (0, tries, 1, True)
         assert daemon.service.status().problems[0].hint == "compare the URL"
         (one,) = (await daemon.service.notifiers()).notifiers
         assert (one.failure, len(one.waiting)) == ("error=401", 1)
@@ -213,6 +215,8 @@ async def test_a_test_says_what_came_of_it_and_has_the_rest_go_on(told):
         assert not one.failure
         await anyio.sleep(5)
         test, waited = told.messenger.titles
+        count = (await service.metrics()).counters.notifiers["phone"]
+        assert (count.sent, count.waiting, count.failing) == (2, 0, False)
         assert "test" in test
         assert "photos" in waited
         with pytest.raises(Stalled, match="no notifier named fax") as caught:

@@ -7,6 +7,7 @@ from prometheus_client.metrics_core import Metric
 
 from supervisor.api.metrics.families import counter, gauge, summary
 from supervisor.controllers.keys import Kind
+from supervisor.core.status.event_codes import event_codes
 from supervisor.model.counters import Counters, PassCount, ProcessUsage
 from supervisor.model.incident import IncidentCode
 from supervisor.model.status import Status
@@ -26,6 +27,7 @@ def of_daemon(status: Status, counters: Counters) -> Iterator[Metric]:
     yield started
     yield from _process(counters.process)
     yield from _work(counters)
+    yield from _notifiers(counters)
     incidents = gauge("incidents", "Incidents that are open: what is wrong now, by code.", "code")
     codes = [one.code for one in status.incidents]
     for code in IncidentCode:
@@ -89,8 +91,8 @@ def _work(counters: Counters) -> Iterator[Metric]:
         failures.add_metric([kind, "stall"], count.stalls)
     yield from (queue, passes, failures)
     events = counter("events", "Entries of the event log, by code.", "code")
-    for code in sorted(counters.events):
-        events.add_metric([code], counters.events[code])
+    for code in event_codes():
+        events.add_metric([code], counters.events.get(code, 0))
     yield events
     releases = counter(
         "releases",
@@ -109,3 +111,20 @@ def _work(counters: Counters) -> Iterator[Metric]:
     for outcome in _PULLS:
         pulls.add_metric([outcome], counters.pulls.get(outcome, 0))
     yield from (releases, repairs, pulls)
+
+
+def _notifiers(counters: Counters) -> Iterator[Metric]:
+    messages = counter(
+        "notifications",
+        "Messages of a notifier that were sent, and tries to send one that failed.",
+        "notifier",
+        "outcome",
+    )
+    waiting = gauge("notifications_waiting", "What a notifier has yet to tell.", "notifier")
+    ok = gauge("notifier_ok", "1 if a notifier could send the last time.", "notifier")
+    for name, count in counters.notifiers.items():
+        messages.add_metric([name, "sent"], count.sent)
+        messages.add_metric([name, "failed"], count.failed)
+        waiting.add_metric([name], count.waiting)
+        ok.add_metric([name], not count.failing)
+    yield from (messages, waiting, ok)

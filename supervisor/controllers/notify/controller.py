@@ -6,6 +6,7 @@ that is slow or down keeps nobody waiting.
 """
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -21,6 +22,7 @@ from supervisor.core.notify.message import message_of, sample_message
 from supervisor.core.notify.news import of_board, of_event, of_incidents
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
+from supervisor.model.counters import NotifierCount
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.incident import Incident, IncidentCode
@@ -58,6 +60,8 @@ class NotifyController(msgspec.Struct, kw_only=True):
     _is_changed: bool = True
     _board_before: tuple[object, ...] = ()
     _has_caught_up: bool = False
+    _sends: Counter[tuple[str, bool]] = msgspec.field(default_factory=Counter)
+    """How many messages a notifier sent, and (False) how often it could not."""
 
     def heard(self, event: Event) -> None:
         """Take note of an entry of the event log."""
@@ -96,9 +100,8 @@ class NotifyController(msgspec.Struct, kw_only=True):
                 open_now=[one for key, one in self._wrong().items() if key != _own(name)],
             )
             try:
-                await self._send(
-                    settings, message, then=partial(self._sent, name, batch, message.title)
-                )
+                then = partial(self._sent, name, batch, message.title)
+                await self._send(name, settings, message, then=then)
             except Failure as failure:
                 self._failed(name, failure)
                 raise type(failure)(f"cannot send: {failure}", failure.hint) from failure
@@ -116,7 +119,7 @@ class NotifyController(msgspec.Struct, kw_only=True):
         for one in [name] if name else known:
             try:
                 message = sample_message(one, host=_host())
-                await self._send(known[one], message, then=partial(self._works, one))
+                await self._send(one, known[one], message, then=partial(self._works, one))
             except Failure as failure:
                 results.append(NotifyResult(name=one, failure=str(failure), hint=failure.hint))
                 continue
@@ -127,6 +130,18 @@ class NotifyController(msgspec.Struct, kw_only=True):
         """How they stand."""
         return NotifierList(
             notifiers=tuple(self._status(*item) for item in self.settings.now.notify.items())
+        )
+
+    def counts(self) -> dict[str, NotifierCount]:
+        """What each has done since the daemon began, and what waits."""
+        return {name: self._count(name, self._outbox(name)) for name in self.settings.now.notify}
+
+    def _count(self, name: str, outbox: Outbox) -> NotifierCount:
+        return NotifierCount(
+            sent=self._sends[name, True],
+            failed=self._sends[name, False],
+            waiting=len(outbox.waiting),
+            failing=bool(outbox.failure),
         )
 
     def _status(self, name: str, settings: NotifySettings) -> NotifierStatus:
@@ -219,14 +234,22 @@ class NotifyController(msgspec.Struct, kw_only=True):
     # Sending
 
     async def _send(
-        self, settings: NotifySettings, message: Message, *, then: Callable[[], None]
+        self, name: str, settings: NotifySettings, message: Message, *, then: Callable[[], None]
     ) -> None:
+        """Send it, count that, and do that `then`."""
+        try:
+            await self._deliver(await self.secrets.read(settings.url), message, then=then)
+        except Failure:
+            self._sends[name, False] += 1
+            raise
+        self._sends[name, True] += 1
+
+    async def _deliver(self, url: bytes, message: Message, *, then: Callable[[], None]) -> None:
         """Send it, and do that `then`.
 
         A message that is under way when the daemon is stopped has a moment to arrive and to be
         written down: it would come twice else.
         """
-        url = await self.secrets.read(settings.url)
         failures: list[Failure] = []
         ended, scope = anyio.Event(), anyio.CancelScope(shield=True)
 

@@ -21,7 +21,7 @@ from supervisor.controllers.operator.volumes import VolumeOrders
 from supervisor.controllers.sources.webhook_tester import WebhookTester
 from supervisor.model.certificate_status import CertificateList, RenewRequest, RevokeRequest
 from supervisor.model.comparison import CompareQuery, Comparison
-from supervisor.model.counters import Counters, Metrics
+from supervisor.model.counters import Counters, Metrics, NotifierCount
 from supervisor.model.diff import Diff, DiffRequest
 from supervisor.model.events import Event, EventKind, EventQuery
 from supervisor.model.image_status import (
@@ -61,6 +61,9 @@ class Notifications(Protocol):
 
     async def list(self) -> NotifierList:
         """How each stands."""
+
+    def counts(self) -> dict[str, NotifierCount]:
+        """What each has done, by name."""
 
     async def test(self, name: str) -> NotifyTest:
         """Send a test message by one, or by all if none is named. Raises Stalled."""
@@ -105,7 +108,8 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     async def metrics(self) -> Metrics:
         """All that metrics are made of, as it is known: nothing is looked at, nothing loaded."""
         certificates = (await self.certificate_service.list()).certificates
-        counters = self.counters()
+        notifiers = self.notifications.counts()
+        counters = msgspec.structs.replace(self.counters(), notifiers=notifiers)
         return Metrics(status=self.status(), certificates=certificates, counters=counters)
 
     def page_may_order(self) -> bool:
