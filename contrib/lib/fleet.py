@@ -1,7 +1,8 @@
 """Makes what `contrib/bench idle` measures, inside a host as a fresh lingering user.
 
 Arguments: how many containers, whether they are `checked` (every 30 s) or `plain`, how many of them
-log ten lines a second, and how many images are followed beside. podvisor deploys them from a Git
+log ten lines a second, and how many images are followed beside; `everything` for one who has all
+enabled that can be. podvisor deploys them from a Git
 repository over HTTP; for the other supervisors there are as many programs, which leave the group of
 whoever starts them, so that a supervisor is measured without its programs, as podvisor is without
 its containers.
@@ -51,27 +52,56 @@ listen = "127.0.0.1:{port}"
 sender = "distribution"
 secret = "file:~/secret"
 """
+ALL_ELSE = """
+[web]
+listen = "127.0.0.1:{port}"
+actions = true
+token = "file:~/secret"
+[notify.phone]
+url = "file:~/notifier"
+[certificates]
+email = "me@example.org"
+"""
+BY_POLICY = """\
+[Container]
+Image={image}
+[X-Podvisor]
+ImagePolicy=semver:^1
+"""
+CERTIFICATE = """\
+[Certificate]
+Issuer=internal
+Domain=web.home.arpa
+"""
+CERTIFIED = "Volume=%h/.local/share/podvisor/certificates/web:/certificate:ro\n"
 PATIENCE_SECONDS = 600
 
 
 def main() -> None:
     number, checked, chatty = int(sys.argv[1]), sys.argv[2] == "checked", int(sys.argv[3])
-    images = int(sys.argv[4])
+    images, everything = int(sys.argv[4]), sys.argv[5:] == ["everything"]
     programs(number)
     files = {
         f"fleet/web{n:02}.container": CONTAINER.format(
-            program=CHATTY if n < chatty else SILENT, more=CHECK if checked else ""
+            program=CHATTY if n < chatty else SILENT,
+            more=(CHECK if checked else "") + (CERTIFIED if everything and not n else ""),
         )
         for n in range(number)
     }
-    url = repository(files | followed(images))
+    files |= followed(images)
+    if everything:
+        files["fleet/web.certificate"] = CERTIFICATE
+        files["followed/policy.container"] = BY_POLICY.format(image=pushed("policy", "1.0.0"))
+    text = f'[sources.home]\ngit = "{repository(files)}"\n'
+    if images:
+        private("secret", "of the bench, and long")
+        webhook = 'webhook = "forgejo"\nwebhook_secret = "file:~/secret"\n'
+        text += (webhook if everything else "") + WEBHOOKS.format(port=port(20_000))
+    if everything:
+        private("notifier", f"json://127.0.0.1:{port(40_000)}/")
+        text += ALL_ELSE.format(port=port(30_000))
     settings = HOME / ".config/podvisor/config.toml"
     settings.parent.mkdir(parents=True)
-    text = f'[sources.home]\ngit = "{url}"\n'
-    if images:
-        (HOME / "secret").touch(mode=0o600)
-        (HOME / "secret").write_text("of the bench")
-        text += WEBHOOKS.format(port=20_000 + os.getuid() % 10_000)
     settings.write_text(text)
     run("podvisor", "setup")
     deadline = time.monotonic() + PATIENCE_SECONDS
@@ -82,16 +112,30 @@ def main() -> None:
     run("podvisor", "sync")
 
 
+def port(first: int) -> int:
+    """One of ten thousand from there on that no other user here has."""
+    return first + os.getuid() % 10_000
+
+
+def private(name: str, text: str) -> None:
+    file = HOME / name
+    file.touch(mode=0o600)
+    file.write_text(text)
+
+
+def pushed(name: str, tag: str = "latest") -> str:
+    """An image of the user's own in the host's registry."""
+    image = f"localhost:5000/{os.environ['USER']}/{name}:{tag}"
+    copy = ("skopeo", "copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false")
+    run(*copy, "docker://localhost:5000/podvisor-test:1", f"docker://{image}")
+    return image
+
+
 def followed(images: int) -> dict[str, str]:
     """Units that follow an image each, of the host's registry; nothing starts them."""
-    names = [f"localhost:5000/{os.environ['USER']}/image{n:02}:latest" for n in range(images)]
-    source = "docker://localhost:5000/podvisor-test:1"
-    copy = ("skopeo", "copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false")
-    for name in names:
-        run(*copy, source, f"docker://{name}")
     return {
-        f"followed/image{n:02}.container": FOLLOWED.format(image=name)
-        for n, name in enumerate(names)
+        f"followed/image{n:02}.container": FOLLOWED.format(image=pushed(f"image{n:02}"))
+        for n in range(images)
     }
 
 

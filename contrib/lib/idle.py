@@ -11,22 +11,14 @@ import math
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from supervisor.kit.texts import format_duration
-
 LIB = Path(__file__).resolve().parent
-ROOT = LIB.parents[1]
 HOST = LIB.parent / "host"
-PAGE = ROOT / "docs/explanation/idle.md"
-README = ROOT / "README.md"
-PICTURE = PAGE.with_suffix(".svg")
-RESULT = PAGE.with_suffix(".json")
 OTHERS = ("supervisor==4.3.0", "circus==0.19.0")
 """From PyPI, in an environment of their own: supervisord's package has the name of podvisor's."""
-BEGIN, END = "<!-- figures: written by contrib/bench idle --docs -->", "<!-- end of figures -->"
 
 STREAM = (
     "podman system service --time=0 unix://$HOME/stream.sock & "
@@ -79,6 +71,8 @@ class Fleet(NamedTuple):
     chatty: int = 0
     images: int = 0
     """Followed beside, with webhooks heard."""
+    everything: bool = False
+    """Whether all is enabled that can be: see `fleet.py`."""
 
     @property
     def title(self) -> str:
@@ -86,7 +80,8 @@ class Fleet(NamedTuple):
             return "no containers"
         checks = "with health checks every 30 s" if self.checked else "without health checks"
         followed = f", {self.images} images followed" if self.images else ""
-        return f"{self.containers} containers {checks}{followed}"
+        enabled = ", everything enabled" if self.everything else followed
+        return f"{self.containers} containers {checks}{enabled}"
 
     @property
     def short(self) -> str:
@@ -95,7 +90,15 @@ class Fleet(NamedTuple):
 
 RESTING = tuple(Fleet(f"rest-{number}", number, checked=False) for number in (0, 10, 50))
 CHECKED = (Fleet("checks-10", 10), Fleet("checks-50", 50))
+EVERYTHING = (Fleet("plain-10", 10), Fleet("full-10", 10, images=2, everything=True))
 PAIR = (Fleet("one", 10, chatty=1), Fleet("other", 10, chatty=1))
+STAGES = {
+    "resting": RESTING,
+    "ten": CHECKED[:1],
+    "fifty": CHECKED[1:],
+    "everything": EVERYTHING,
+    "others": PAIR,
+}
 
 
 class Times(NamedTuple):
@@ -115,25 +118,38 @@ class Limit(NamedTuple):
 
 
 def measure(
-    name: str, times: Times, *, compare: bool, newer: bool = False, images: int = 0
+    name: str,
+    times: Times,
+    *,
+    stages: Collection[str],
+    compare: bool,
+    newer: bool = False,
+    images: int = 0,
 ) -> Result:
-    """Run all stages on a running host; without `compare` only those that a limit is about.
+    """Run these stages on a running host; with `compare` also what is there for comparison only.
 
-    With `newer`, health looks cost what they do with Podman 6. Where containers are checked,
-    `images` are followed beside.
+    With `newer`, health looks cost what they do with Podman 6. Where the other supervisors are
+    compared with checked containers, `images` are followed beside.
     """
     started = time.monotonic()
     if compare:
         install_others(name)
     fleets: dict[str, Result] = {}
+    caused: Result = {}
     picture = ""
-    for stage in ([RESTING] if compare else []) + [
-        [one._replace(images=images)] for one in CHECKED
-    ]:
+    for title in stages:
+        stage = STAGES[title]
+        if stage is PAIR:
+            with made(name, PAIR):
+                caused = in_turns(name, times)
+            continue
+        beside = compare and stage is not EVERYTHING
+        if stage[0] in CHECKED:
+            stage = tuple(one._replace(images=images) for one in stage)
         with made(name, stage, newer=newer):
             say(f"measuring {', '.join(fleet.title for fleet in stage)}")
             reports = side_by_side(
-                name, [(fleet.user, wanted(fleet, compare=compare)) for fleet in stage], times
+                name, [(fleet.user, wanted(fleet, compare=beside)) for fleet in stage], times
             )
             for fleet, report in zip(stage, reports, strict=True):
                 fleets[fleet.user] = {"title": fleet.title, "report": report}
@@ -142,8 +158,6 @@ def measure(
                     fleets[fleet.user]["memory_alone"] = int(alone)
             if stage[0].user == CHECKED[0].user:
                 picture = inside(name, CHECKED[0].user, "cat", "idle.svg")
-    with made(name, PAIR):
-        caused = in_turns(name, times)
     return {
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "settle_seconds": times.settle,
@@ -165,7 +179,8 @@ def made(name: str, stage: Sequence[Fleet], *, newer: bool = False) -> Iterator[
             host("user", name, fleet.user)
             kind = "checked" if fleet.checked else "plain"
             numbers = (str(fleet.chatty), str(fleet.images))
-            words = ("/usr/bin/python3", "-", str(fleet.containers), kind, *numbers)
+            more = ("everything",) if fleet.everything else ()
+            words = ("/usr/bin/python3", "-", str(fleet.containers), kind, *numbers, *more)
             inside(name, fleet.user, *words, stdin=(LIB / "fleet.py").read_text())
             if newer:
                 inside(name, fleet.user, "sh", "-euc", NEWER_PODMAN)
@@ -252,34 +267,54 @@ def in_turns(name: str, times: Times) -> Result:
 
 
 def limits(result: Result) -> list[Limit]:
-    """Every limit with what was measured."""
+    """Every limit of what was measured, with how it is kept."""
     ten, fifty = (own(result, fleet.user) for fleet in CHECKED)
-    more = sum(one["more_ms"] for one in result["caused"].values())
-    error = math.hypot(*(one["error_ms"] for one in result["caused"].values()))
-    # A shorter window holds no poll of Git, or one too many.
-    cpu, wakes = (1.5, 2) if result["window_seconds"] >= POLL_SECONDS else (2, 4)
-    podmans = [process for process in ten["processes"] if "podman" in process]
-    return [
-        at_most(
-            "CPU, 10 containers with health checks, a Git source",
-            mean(ten, "cpu_ms"),
-            cpu,
-            "ms/min",
-        ),
-        at_most("wake-ups, the same", mean(ten, "wakeups"), wakes, "/min"),
-        at_most(
-            "CPU with 50 containers, of that with 10", ratio(fifty, ten, "cpu_ms"), 1.3, "times"
-        ),
-        at_most("wake-ups with 50, of those with 10", ratio(fifty, ten, "wakeups"), 1.3, "times"),
-        at_most("CPU that it makes others spend", more, 2, "ms/min", error=error),
-        at_most("Podman processes that it keeps alive", len(podmans), 0, ""),
-        at_most("memory (PSS), with all children, no other Python", alone(result), 42, "MB"),
-        at_most("bytes written to disk", ten["written"], 0, "B"),
-    ]
+    plain, full = (own(result, fleet.user) for fleet in EVERYTHING)
+    found = []
+    if ten:
+        # A shorter window holds no poll of Git, or one too many.
+        cpu, wakes = (1.5, 2) if result["window_seconds"] >= POLL_SECONDS else (2, 4)
+        what = "CPU, 10 containers with health checks, a Git source"
+        found += [
+            at_most(what, mean(ten, "cpu_ms"), cpu, "ms/min"),
+            at_most("wake-ups, the same", mean(ten, "wakeups"), wakes, "/min"),
+        ]
+    if ten and fifty:
+        what = "CPU with 50 containers, of that with 10"
+        found += [
+            at_most(what, ratio(fifty, ten, "cpu_ms"), 1.3, "times"),
+            at_most(
+                "wake-ups with 50, of those with 10", ratio(fifty, ten, "wakeups"), 1.3, "times"
+            ),
+        ]
+    if plain and full:
+        of = "with everything enabled, of that without"
+        megabytes = (full["memory"] - plain["memory"]) / 1e6
+        found += [
+            at_most(f"CPU {of}", ratio(full, plain, "cpu_ms"), 1.3, "times"),
+            at_most(f"wake-ups {of}", ratio(full, plain, "wakeups"), 1.3, "times"),
+            at_most("memory (PSS) that everything takes", megabytes, 4, "MB"),
+            at_most("bytes that it writes to disk", full["written"], 0, "B"),
+        ]
+    if caused := result["caused"].values():
+        more = sum(one["more_ms"] for one in caused)
+        error = math.hypot(*(one["error_ms"] for one in caused))
+        found.append(at_most("CPU that it makes others spend", more, 2, "ms/min", error=error))
+    if ten:
+        podmans = [process for process in ten["processes"] if "podman" in process]
+        what = "memory (PSS), with all children, no other Python"
+        found += [
+            at_most("Podman processes that it keeps alive", len(podmans), 0, ""),
+            at_most(what, alone(result), 42, "MB"),
+            at_most("bytes written to disk", ten["written"], 0, "B"),
+        ]
+    return found
 
 
 def own(result: Result, user: str) -> Result:
-    return own_of(result["fleets"][user]["report"])
+    """What was measured of podvisor there; empty if nothing was."""
+    fleet = result["fleets"].get(user)
+    return own_of(fleet["report"]) if fleet else {}
 
 
 def own_of(report: Result) -> Result:
@@ -336,120 +371,6 @@ def doubts(result: Result) -> list[str]:
     for fleet in result["fleets"].values():
         found += [f"With {fleet['title']}, {text}." for text in fleet["report"]["warnings"]]
     return found
-
-
-# --- the docs -------------------------------------------------------------------------------------
-
-
-def write_docs(result: Result) -> None:
-    """Put the figures into the page, and the picture and the result beside it."""
-    body = "\n".join(page(result))
-    put(PAGE, f"\n\n{body}\n\n")
-    put(README, claim(result))
-    PICTURE.write_text(result["picture"])
-    RESULT.write_text(json.dumps(result | {"picture": PICTURE.name}, indent=1) + "\n")
-
-
-def put(path: Path, text: str) -> None:
-    """Replace what stands between the marks of a page."""
-    head, begin, rest = path.read_text().partition(BEGIN)
-    _, end, tail = rest.partition(END)
-    if not end:
-        sys.exit(f"bench: cannot write the figures: {path} has no place for them")
-    path.write_text(f"{head}{begin}{text}{end}{tail}")
-
-
-def claim(result: Result) -> str:
-    """The figures in a sentence."""
-    one = own(result, CHECKED[0].user)
-    written = f"{one['written']} bytes" if one["written"] else "nothing"
-    return (
-        " Measured, with all that it starts: at rest, with ten containers and their health checks, "
-        "it takes "
-        f"{number(mean(one, 'cpu_ms'))} ms of CPU and {number(mean(one, 'wakeups'))} wake-ups a "
-        f"minute, {alone(result):.0f} MB of memory, and writes "
-        f"{written} to disk."
-    )
-
-
-def page(result: Result) -> Iterator[str]:
-    """The lines of the page between the marks."""
-    reports = {user: fleet["report"] for user, fleet in result["fleets"].items()}
-    report = reports[CHECKED[0].user]
-    settle, window = (format_duration(result[f"{key}_seconds"]) for key in ("settle", "window"))
-    versions = ", ".join(f"{name} {version}" for name, version in result["versions"].items())
-    yield (
-        f"By `{result['command']}`, on {result['date']}: {settle} to settle, then a window of "
-        f"{window} for all of a column side by side. {report['cpus']} processors "
-        f"({report['machine']}), Linux {report['kernel']}; Debian {result['suite']}, {versions}. "
-        "All that was measured, with its standard errors, is in [idle.json](idle.json).\n"
-    )
-    if found := doubts(result):
-        yield "How far not to trust it:\n"
-        yield from (f"- {doubt}" for doubt in found)
-        yield ""
-    yield "![CPU, wake-ups and memory of podvisor and others, on logarithmic scales](idle.svg)\n"
-    for title, cell in TABLES.items():
-        yield f"### {title}\n"
-        yield from matrix(reports, cell)
-        yield ""
-    yield "### What podvisor makes others do\n"
-    yield (
-        "Ten containers with health checks, one of which logs ten lines a second. Of two equal "
-        "users on one host one has podvisor, then the other.\n"
-    )
-    yield "| | CPU with, ms/min | without | more | wake-ups/min with | without |"
-    yield "| --- | --- | --- | --- | --- | --- |"
-    for label, one in result["caused"].items():
-        yield (
-            f"| {label} | {one['with_ms']:.2f} | {one['without_ms']:.2f} "
-            f"| {one['more_ms']:+.2f} ± {one['error_ms']:.2f} "
-            f"| {one['with_wakeups']:.1f} | {one['without_wakeups']:.1f} |"
-        )
-    yield "\n### What was promised\n"
-    yield "| | measured | at most | |"
-    yield "| --- | --- | --- | --- |"
-    for limit in limits(result):
-        verdict = "kept" if limit.kept else "**not kept**"
-        yield f"| {limit.what} | {limit.measured} | {limit.limit} | {verdict} |"
-
-
-def matrix(reports: dict[str, Result], cell: Callable[[Result], str]) -> Iterator[str]:
-    """A table: a row for each that was measured, a column for each fleet."""
-    columns = [fleet for fleet in (*RESTING, *CHECKED) if fleet.user in reports]
-    yield f"| | {' | '.join(fleet.short for fleet in columns)} |"
-    yield f"| --- |{' --- |' * len(columns)}"
-    found = {
-        (one["label"], fleet.user): one
-        for fleet in columns
-        for one in reports[fleet.user]["targets"]
-    }
-    rows = sorted(reports[CHECKED[0].user]["targets"], key=lambda one: mean(one, "cpu_ms"))
-    for label in (one["label"] for one in rows):
-        ones = (found.get((label, fleet.user)) for fleet in columns)
-        cells = " | ".join(cell(one) if one else "-" for one in ones)
-        yield f"| {f'**{label}**' if label == 'podvisor' else label} | {cells} |"
-
-
-def wakeups(one: Result) -> str:
-    return f"{'' if one['switches_complete'] else '≥ '}{number(mean(one, 'wakeups'))}"
-
-
-def memory(one: Result) -> str:
-    return "?" if one["memory"] is None else f"{one['memory'] / 1e6:.1f}"
-
-
-def number(value: float) -> str:
-    if value >= 10:
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if value >= 1 else f"{value:.2g}"
-
-
-TABLES: dict[str, Callable[[Result], str]] = {
-    "CPU, milliseconds a minute": lambda one: number(mean(one, "cpu_ms")),
-    "Wake-ups a minute": wakeups,
-    "Memory (PSS), MB": memory,
-}
 
 
 # --- the host -------------------------------------------------------------------------------------
