@@ -22,6 +22,8 @@ class IncidentCode(enum.StrEnum):
     """A unit that should run does not, or crashes again and again."""
     UNIT_FAILED = "unit-failed"
     """A unit that does not run all the time, as a timer's job, failed when it ran last."""
+    UNIT_PAUSED = "unit-paused"
+    """A unit that should run does not, since somebody paused its container."""
     UNIT_UNHEALTHY = "unit-unhealthy"
     """A unit runs, and its health check or its probe fails."""
     IMAGE_UNAVAILABLE = "image-unavailable"

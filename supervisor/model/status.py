@@ -60,6 +60,8 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Whether it runs."""
     paused: bool = False
     """Whether somebody paused its container: it does not run, whatever systemd says."""
+    container: str = ""
+    """Podman's name of its container; left out where it has none, or has several."""
     job: str = ""
     """Type of systemd's job that is queued for it."""
     wanted: bool = False

@@ -12,6 +12,7 @@ from supervisor.model.observed import UnitState
 from supervisor.model.rollout import Outcome
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, AppStatus
+from supervisor.model.why import FactKind
 from tests.words import waiting
 
 ONE, TWO = ({"web/web.container": f"v={n}"} for n in (1, 2))
@@ -154,6 +155,11 @@ async def test_an_app_of_which_somebody_paused_a_container_is_failing_until_it_g
         assert (app.state, app.units[0].up, app.units[0].paused) == (AppState.FAILING, False, True)
         assert waiting(app) == ("web.service: paused (podman unpause systemd-web)",)
         assert world.systemd.jobs == jobs, "who paused it, meant it"
+        (one,) = (await daemon.service.look()).incidents
+        assert (one.text, one.command) == ("web.service is paused", "podman unpause systemd-web")
+        (fact,) = [f for f in (await daemon.service.why("web")).facts if f.about is FactKind.STATE]
+        assert fact.text.startswith("web.service is paused")
+        assert fact.command == one.command
         world.systemd.pauses("web.service", paused=False)
         await anyio.sleep(5)
         assert (await asked(daemon.service)).state is AppState.READY
@@ -164,7 +170,8 @@ async def test_a_paused_container_is_seen_before_its_app_is_looked_at(world):
         await world.push(daemon, ONE)
         world.systemd.paused.add("web.service")
         app = await asked(daemon.service)
-        assert (app.state, waiting(app)) == (AppState.CHANGING, ("web.service: paused",))
+        said = ("web.service: paused (podman unpause systemd-web)",)
+        assert (app.state, waiting(app)) == (AppState.CHANGING, said)
 
 
 async def test_a_revision_on_trial_is_not_good_while_it_is_paused(world):

@@ -15,6 +15,7 @@ from supervisor.core.health.crash_backoff import (
 )
 from supervisor.core.health.gate import rollout_of
 from supervisor.core.health.unit_health import unit_health
+from supervisor.core.status.in_words import unpause_command
 from supervisor.kit.texts import count, format_duration
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.ending import Ending
@@ -24,6 +25,7 @@ from supervisor.model.health import Health
 from supervisor.model.need import Need, NeedKind, unit_need
 from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState, UnitState
 from supervisor.model.plan import Verdict
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import GateState, Outcome
 from supervisor.model.status import AppState, AppStatus, UnitStatus
 
@@ -50,7 +52,6 @@ def app_status(
         stands.runtime_units if stands else {}, observed.targets, observed.needed_by
     )
     units = []
-    paused = []
     for unit in stands.units if stands else ():
         idle = (unit.name,) if unit.name in verdict.unstarted else ()
         # A template of which nothing starts an instance stands for itself.
@@ -58,8 +59,6 @@ def app_status(
             state = observed.unit(name)
             memory = repairs.get(name)
             down = not state.is_up
-            if state.paused:
-                paused.append(unit_need(name, f"paused (podman unpause {unit.object_name})"))
             health = unit_health(name, observed, now)
             is_restless = down or settles_at(memory) > now or is_looping(state, now)
             ending = observed.ending(name) if is_restless else Ending()
@@ -70,6 +69,7 @@ def app_status(
                     sub=state.sub,
                     up=state.is_up and not state.paused,
                     paused=state.paused,
+                    container=_container_of(unit, name),
                     job=state.job,
                     wanted=name in should,
                     unmet=state.unmet,
@@ -101,7 +101,7 @@ def app_status(
     if failure:
         findings.append(_as_finding(deployment.name, failure))
     waiting = [_with_error(need, image_error) for need in verdict.waiting]
-    waiting.extend(paused)
+    waiting.extend(_paused(one) for one in units if one.paused)
     waiting.extend(
         unit_need(name, f"{job.result}{': ' if job.detail else ''}{job.detail}")
         for name, job in broken.items()
@@ -183,7 +183,7 @@ def as_it_is(status: AppStatus, units: Mapping[str, UnitState]) -> AppStatus:
         return status
     status = msgspec.structs.replace(status, units=seen)
     down = [one for one in seen if one.is_down]
-    needs = [unit_need(one.name, "paused" if one.paused else one.active) for one in down]
+    needs = [_paused(one) if one.paused else unit_need(one.name, one.active) for one in down]
     return _changing(status, needs) if down else status
 
 
@@ -198,6 +198,18 @@ def _as_it_is(unit: UnitStatus, state: UnitState | None) -> UnitStatus:
         paused=state.paused,
         up=state.is_up and not state.paused,
     )
+
+
+def _container_of(unit: DesiredUnit, name: str) -> str:
+    """Return Podman's name of the container that a unit makes under this name of its own."""
+    if unit.kind is not UnitKind.CONTAINER:
+        return ""
+    prefix, _, instance = name.removesuffix(".service").partition("@")
+    return unit.object_name.replace("%p", prefix).replace("%i", instance)
+
+
+def _paused(unit: UnitStatus) -> Need:
+    return unit_need(unit.name, f"paused ({unpause_command(unit.container)})")
 
 
 def under_way(status: AppStatus | None, deployment: Deployment, steps: Sequence[Need]) -> AppStatus:

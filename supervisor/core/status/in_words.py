@@ -47,6 +47,11 @@ def need_in_words(one: dict[str, Any]) -> str:
     return ": ".join(filter(None, (one["text"], one.get("detail"))))
 
 
+def unpause_command(container: str) -> str:
+    """Return what to type to have a paused container go on, or to find out which it is."""
+    return f"podman unpause {container}" if container else "podman ps --filter status=paused"
+
+
 def without_log(text: str, log: Sequence[str]) -> str:
     """Return a text without the lines of a log that stand in it, after a colon."""
     before, lines, after = text.partition(": " + "\n".join(log))

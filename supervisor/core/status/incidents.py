@@ -13,6 +13,7 @@ from supervisor.core.status.in_words import (
     need_in_words,
     own_problems,
     trouble_in_words,
+    unpause_command,
     without_log,
 )
 from supervisor.model.incident import Incident, IncidentCode
@@ -127,6 +128,7 @@ def _goes_on(one: Incident, app: dict[str, Any]) -> bool:
         return False
     if app["state"] == SUSPENDED and one.code in (
         IncidentCode.UNIT_DOWN,
+        IncidentCode.UNIT_PAUSED,
         IncidentCode.UNIT_UNHEALTHY,
     ):
         needs = (need["subject"] for need in app.get("waiting", ()) if need.get("failing"))
@@ -285,6 +287,16 @@ def _bad_units(app: dict[str, Any], now: float) -> Iterator[Incident]:
         if not _is_bad(unit):
             continue
         name, down = unit["name"], _is_down(unit)
+        if unit.get("paused"):
+            yield Incident(
+                code=IncidentCode.UNIT_PAUSED,
+                app=app["name"],
+                subject=name,
+                text=f"{name} is paused",
+                hint="somebody paused its container, and it is left so",
+                command=unpause_command(unit.get("container", "")),
+            )
+            continue
         unhealthy = unit.get("health") == "unhealthy"
         how = unit.get("ended") or unit.get("result") or unit["active"] or "unknown"
         is_up = unhealthy and not down

@@ -74,6 +74,10 @@ def test_nothing_is_wrong_with_an_app_that_is_well() -> None:
             "unit-unhealthy/web/web.service",
         ),
         (
+            {"state": "failing", "units": [{**UNIT, "up": False, "paused": True}]},
+            "unit-paused/web/web.service",
+        ),
+        (
             {"units": [{**UNIT, "active": "failed", "up": False, "wanted": False}]},
             "unit-failed/web/web.service",
         ),
@@ -90,7 +94,8 @@ def test_what_is_wrong_with_an_app_has_a_key_that_stays(app: dict[str, object], 
         assert one.text.startswith(("web.service is ", "web.service failed"))
     assert one.app == "web"
     assert one.text
-    assert one.command.startswith("podvisor ") or key.startswith("certificate-failing")
+    of_others = ("certificate-failing", "unit-paused")
+    assert one.command.startswith("podvisor ") or key.startswith(of_others)
     assert "podvisor " not in one.hint
 
 
@@ -152,6 +157,7 @@ def test_what_is_said_of_the_same_thing_may_change_and_its_key_does_not() -> Non
     assert [*first.values()] != [*later.values()]
 
 
+PAUSED = "podman ps --filter status=paused"
 DOWN = {**UNIT, "active": "failed", "up": False}
 SICK = {**UNIT, "health": "unhealthy", "health_since": NOW}
 
@@ -162,6 +168,11 @@ SICK = {**UNIT, "health": "unhealthy", "health_since": NOW}
         ({"units": [DOWN]}, {"units": [DOWN]}, {"units": [UNIT]}),
         ({"units": [SICK]}, {"units": [SICK]}, {"units": [UNIT]}),
         ({"units": [SICK]}, {"units": [DOWN]}, {"units": [UNIT]}),
+        (
+            {"units": [{**UNIT, "up": False, "paused": True}]},
+            {"units": [{**UNIT, "up": False, "paused": True}]},
+            {"units": [UNIT]},
+        ),
         (
             {"state": "refused", "findings": [{"message": "no", "path": "web.container"}]},
             {"findings": [{"message": "no", "path": "web.container"}]},
@@ -241,6 +252,16 @@ def test_a_job_that_failed_is_well_when_it_has_run_well(state, then, goes_on) ->
     unseen = {"apps": [{**APP, "state": state}]}
     still = incidents(unseen, NOW, known={failed.key: failed})
     assert bool(still) == (state != "ready"), "before its first look nothing is over"
+
+
+@pytest.mark.parametrize("health", ["", "unhealthy"])
+@pytest.mark.parametrize("container", ["systemd-web", ""])
+def test_a_paused_unit_is_paused_and_nothing_else(health: str, container: str) -> None:
+    unit = {**UNIT, "up": False, "paused": True, "health": health, "container": container}
+    (one,) = found(state="failing", units=[unit]).values()
+    assert (one.code, one.text) == ("unit-paused", "web.service is paused")
+    assert one.command == (f"podman unpause {container}" if container else PAUSED)
+    assert not one.log, "its program wrote nothing of it"
 
 
 def test_a_unit_that_a_condition_of_its_own_keeps_is_not_down() -> None:
