@@ -106,7 +106,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
     container: ContainerHealth
     since: float
-    """When it was first seen to be so."""
+    """When it was first seen to be so; 0 if it was so before the daemon started."""
     calm_since: float = 0.0
     """Since when nothing was suspicious; 0 if something is."""
     restless_since: float = 0.0

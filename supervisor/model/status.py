@@ -86,6 +86,8 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     health: Health = Health.NONE
     """The verdict of its health checks and its probe; left out where nobody checks it."""
     health_since: float = 0.0
+    """Since when, seconds since the epoch; left out where that was before the daemon started and is
+    not remembered, as of what is unhealthy."""
     health_streak: int = 0
     """Failed checks in a row."""
     health_output: str = ""

@@ -196,6 +196,7 @@ def assemble(
         told.follow(status_service.status, after=())
 
     planner = planning.planner(desired_state, board.apps)
+    last_known = planning.last_known(desired_state, board)
     recorder = Recorder(
         desired_state=desired_state, ledger=ledger, suspensions=planning.suspensions, clock=clock
     )
@@ -211,6 +212,7 @@ def assemble(
             desired_state=desired_state,
             ledger=ledger,
             board=board,
+            last_known=last_known,
             images=images,
             probes=planning.probes,
             clock=clock,
@@ -303,7 +305,7 @@ def assemble(
             names=names,
             queue=queue,
             board=board,
-            last_known=planning.last_known(desired_state, board),
+            last_known=last_known,
             systemd=ports.systemd,
             webhooks=heard.router,
         ),

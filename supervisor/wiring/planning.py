@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from supervisor.controllers.apps.diff import Differ
 from supervisor.controllers.apps.health import HealthController
+from supervisor.controllers.apps.last_known import LastKnown
 from supervisor.controllers.apps.last_words import LastWords
 from supervisor.controllers.apps.observer import Observer
 from supervisor.controllers.apps.planner import AppPlanner
@@ -19,7 +20,6 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.desired.image_pins import Ahead, ImagePins
 from supervisor.controllers.desired.revisions import RevisionHistory
 from supervisor.controllers.desired.scales import Scales
-from supervisor.controllers.operator.last_known import LastKnown
 from supervisor.controllers.operator.preview import Preview
 from supervisor.controllers.ports import Aside, Folder, Generator, Ledger, SourceReader
 from supervisor.controllers.state.current_settings import CurrentSettings
@@ -51,7 +51,11 @@ class Planning:
         )
         self.probes = ProbeController(prober=ports.prober, clock=ports.clock)
         self.health = HealthController(
-            systemd=ports.systemd, podman=ports.podman, words=self.words, clock=ports.clock
+            systemd=ports.systemd,
+            podman=ports.podman,
+            words=self.words,
+            clock=ports.clock,
+            began=ports.clock.now(),
         )
 
     def desired_state(

@@ -105,7 +105,7 @@ class World:
         self.generator = FakeGenerator(self.machine)
         self.folder = FakeFolder(self.machine)
         self.systemd = FakeSystemd(self.machine)
-        self.systemd.now = self.clock.now
+        self.systemd.now = self.machine.clock = self.clock.now
         self.podman = FakePodman(self.machine)
         self.archive = FakeArchive(self.machine)
         self.secrets = FakeSecrets()

@@ -4,6 +4,8 @@ import anyio
 import pytest
 
 from supervisor.model.errors import Retry
+from supervisor.model.events import EventKind
+from supervisor.model.health import Health
 from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.status import AppState, OrderRequest, Status
 
@@ -139,3 +141,92 @@ async def test_a_source_that_cannot_be_read_is_so_until_it_was_read(world):
     async with world.running(first_pass=False) as daemon:
         await daemon.queue.wait_idle()
         assert not (await answered(daemon)).incidents
+
+
+def events(world, kind):
+    return [(one.app, one.reason) for one in world.events(kind)]
+
+
+@pytest.mark.parametrize("checked", ["health=30", "probe=tcp://one:1 every=30"])
+async def test_since_when_a_unit_is_unhealthy_outlives_a_start(world, checked):
+    heard = []
+
+    def judge(health):
+        if "health" in checked:
+            streak = 3 if health is Health.UNHEALTHY else 0
+            world.machine.answers("web.service", health, streak=streak)
+        elif health is Health.UNHEALTHY:
+            world.prober.failures["tcp://one:1"] = "connection refused"
+        else:
+            world.prober.failures.clear()
+
+    world.reader.put("home", {"web/web.container": checked})
+    async with world.running() as daemon:
+        await anyio.sleep(400)
+        judge(Health.UNHEALTHY)
+        await anyio.sleep(600)
+        (before,) = (await answered(daemon)).apps
+        (incident,) = world.ledger.all(Incident).values()
+        assert incident.code is IncidentCode.UNIT_UNHEALTHY
+        told = events(world, EventKind.HEALTH)
+        assert len(told) == 1
+    await anyio.sleep(600)
+    async with world.running(first_pass=False) as daemon:
+        daemon.incidents.subscribe(lambda opened, over: heard.append((opened, over)))
+        for _ in range(60):
+            (app,) = (await answered(daemon)).apps
+            (unit,) = app.units
+            assert (app.state, unit.health) == (AppState.FAILING, Health.UNHEALTHY)
+            assert abs(unit.health_since - before.units[0].health_since) < 1
+            await anyio.sleep(1)
+            if not daemon.queue.is_busy(lambda _: True):
+                daemon.first_pass_is_over()
+        assert [one.opened_at for one in world.ledger.all(Incident).values()] == [
+            incident.opened_at
+        ]
+        assert (heard, events(world, EventKind.HEALTH)) == ([], told)
+        judge(Health.HEALTHY)
+        await anyio.sleep(400)
+        assert len(heard) == 1
+        assert len(events(world, EventKind.HEALTH)) == 2
+
+
+async def test_since_when_it_is_well_is_not_said_where_nobody_knows(world):
+    world.reader.put("home", {"web/web.container": "health=30"})
+    async with world.running() as daemon:
+        await anyio.sleep(60)
+        (app,) = (await answered(daemon)).apps
+        assert app.units[0].health_since
+    await anyio.sleep(60)
+    async with world.running() as daemon:
+        (app,) = (await answered(daemon)).apps
+        assert (app.units[0].health, app.units[0].health_since) == (Health.HEALTHY, 0)
+        await anyio.sleep(60)
+        world.machine.answers("web.service", Health.UNHEALTHY, streak=3, output="no route")
+        await anyio.sleep(400)
+        (app,) = (await answered(daemon)).apps
+        assert app.units[0].health_since > world.clock.now() - 400
+
+
+async def test_a_unit_that_is_started_anew_after_a_start_is_given_its_time(world):
+    """What was known of it before does not hold for it, as for its new revision."""
+    world.reader.put("home", {"web/web.container": "probe=tcp://one:1 every=30"})
+    world.prober.failures["tcp://one:1"] = "connection refused"
+    async with world.running() as daemon:
+        await anyio.sleep(600)
+        (app,) = (await answered(daemon)).apps
+        assert app.units[0].health is Health.UNHEALTHY
+    world.reader.put("home", {"web/web.container": "probe=tcp://one:1 every=30 v=2"})
+    async with world.running() as daemon:
+        (app,) = (await answered(daemon)).apps
+        assert app.units[0].health is Health.STARTING
+
+
+async def test_what_was_told_before_a_start_is_not_told_again_and_its_end_is(ailing):
+    kinds = (EventKind.REFUSED, EventKind.ERROR, EventKind.HEALTH)
+    before = ailing.events(*kinds)[-1].id
+    async with ailing.running():
+        assert [one for one in ailing.events(*kinds) if one.id > before] == []
+    ailing.reader.put("home", {**FILES, "typo/typo.container": ""})
+    async with ailing.running():
+        assert ("typo", "was refused") in events(ailing, EventKind.RECOVERED)

@@ -3,7 +3,7 @@
 Held to the real one by tests/host, which carries out the same kinds of plans for real.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -88,6 +88,7 @@ class Loaded(dict[str, DesiredUnit]):
 class Machine:
     """State of one host, as far as podvisor touches it."""
 
+    clock: Callable[[], float] = lambda: 0.0
     files: dict[str, dict[str, TreeFile]] = field(default_factory=dict)
     blobs: dict[str, bytes] = field(default_factory=dict)
     """What was written, by its id."""
@@ -589,6 +590,7 @@ class Machine:
                 unit=unit,
                 health=Health.HEALTHY,
                 interval=definition.health_interval,
+                started_at=self.clock(),
             )
 
     def set_health_interval(self, container: str, seconds: float) -> None:

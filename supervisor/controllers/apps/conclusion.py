@@ -10,6 +10,7 @@ import msgspec
 from supervisor.controllers.apps.app_pass import AppEnd, AppPass
 from supervisor.controllers.apps.executor import Outcome
 from supervisor.controllers.apps.images import ImageController
+from supervisor.controllers.apps.last_known import LastKnown
 from supervisor.controllers.apps.planner import AppPlanner, Look
 from supervisor.controllers.apps.probes import ProbeController, probes_of
 from supervisor.controllers.apps.recorder import Recorder
@@ -24,10 +25,16 @@ from supervisor.controllers.state.certificate_news import (
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.desired.dependencies import held_by
 from supervisor.core.health.crash_backoff import looks_again
-from supervisor.core.status.app_status import app_status, changes_of_state, unseen
+from supervisor.core.status.app_status import (
+    app_status,
+    changes_of_state,
+    unseen,
+    with_known_since,
+)
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Failure
+from supervisor.model.health import Health
 from supervisor.model.observed import AppliedApp, Observed
 from supervisor.model.plan import (
     PullImage,
@@ -57,6 +64,7 @@ class Concluder(msgspec.Struct, kw_only=True):
     desired_state: DesiredState
     ledger: Ledger
     board: StatusBoard
+    last_known: LastKnown
     images: ImageController
     probes: ProbeController
     clock: Clock
@@ -135,6 +143,7 @@ class Concluder(msgspec.Struct, kw_only=True):
     ) -> AppEnd:
         name, now = deployment.name, self.clock.now()
         observed, steps = look.observed, look.plan.steps_of(deployment.name)
+        known = self._known(name)
         repairs = self.ledger.repairs()
         failure = outcome.failures.get(name) or outcome.failures.get("")
         end = AppEnd(failure=failure or outcome.unmade.get(name) or deployment.failure)
@@ -151,7 +160,10 @@ class Concluder(msgspec.Struct, kw_only=True):
             self.desired_state.images_changed()
             end.requeue_now.update(self.recorder.free_dependents(deployment))
         self.images.wants(name, {step.image for step in steps if isinstance(step, PullImage)})
-        self.probes.set_probes(deployment.runtime_names, probes_of(deployment, observed))
+        probes = probes_of(deployment, observed)
+        self.probes.set_probes(deployment.runtime_names, probes, unhealthy=_unhealthy(known))
+        if probes.keys() - observed.probed.keys():
+            observed = msgspec.structs.replace(observed, probed=self.probes.verdicts())
         if verdict.next_at:
             end.again.append(verdict.next_at)
         if at := self._gate_looks_at(deployment, verdict.gate, now):
@@ -200,13 +212,23 @@ class Concluder(msgspec.Struct, kw_only=True):
         self.recorder.note_failed(status)
         return self._put(status)
 
+    def _known(self, name: str) -> AppStatus | None:
+        """Return how an app stood before this pass, or before the daemon started."""
+        return self.board.apps.get(name) or self.last_known.of(name)
+
     def _put(self, status: AppStatus) -> bool:
         """Put it on the board, and into the event log what changed; returns as `_show` does."""
-        old = self.board.apps.get(status.name)
-        self.board.apps[status.name] = status
-        for event in changes_of_state(old, status, now=self.clock.now()):
+        old, known = self.board.apps.get(status.name), self._known(status.name)
+        self.board.apps[status.name] = status = with_known_since(status, known)
+        for event in changes_of_state(known, status, now=self.clock.now()):
             self.ledger.append(event)
         return old is None or (old.state, old.revision) != (status.state, status.revision)
+
+
+def _unhealthy(app: AppStatus | None) -> dict[str, float]:
+    """Return the units that were not well, each with since when."""
+    units = app.units if app else ()
+    return {one.name: one.health_since for one in units if one.health is Health.UNHEALTHY}
 
 
 def _releases(applied: Mapping[str, AppliedApp | None]) -> list[str]:

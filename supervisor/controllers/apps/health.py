@@ -36,6 +36,8 @@ class HealthController(msgspec.Struct, kw_only=True):
     podman: Podman
     words: LastWords
     clock: Clock
+    began: float
+    """When the daemon did, seconds since the epoch."""
     _checked: dict[str, Checked] = {}
     """By container id; those of strangers too, so that nobody asks for them again."""
     _running: dict[str, float] = {}
@@ -110,7 +112,9 @@ class HealthController(msgspec.Struct, kw_only=True):
         for one, answer in answers.items():
             seen = msgspec.structs.replace(answer, output=told[one])
             usual = is_usual(units.get(seen.unit))
-            self._checked[one] = noted(self._checked.get(one), seen, usual=usual, now=now)
+            self._checked[one] = noted(
+                self._checked.get(one), seen, usual=usual, now=now, began=self.began
+            )
 
     def _note_answer(self, units: Collection[str], *, came: bool) -> None:
         """Remember whether Podman told what it was asked of these units: else it is asked again."""

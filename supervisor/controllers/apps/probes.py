@@ -13,7 +13,7 @@ from supervisor.controllers.ports import Prober
 from supervisor.core.health.unit_health import after_answer, next_probe_at
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
-from supervisor.model.health import Probe, Probed
+from supervisor.model.health import Health, Probe, Probed
 from supervisor.model.observed import Observed
 
 _TOGETHER_SECONDS = 1.0
@@ -28,25 +28,43 @@ class ProbeController(msgspec.Struct, kw_only=True):
     _probes: dict[str, Probe] = {}
     _due: dict[str, float] = {}
     _verdicts: dict[str, Probed] = {}
+    _known: frozenset[str] = frozenset()
+    """Units that were here at any time since the daemon started."""
 
     def verdicts(self) -> dict[str, Probed]:
         """What every probed unit's answers add up to so far."""
         return dict(self._verdicts)
 
-    def set_probes(self, of_app: Collection[str], probes: Mapping[str, Probe]) -> None:
-        """Probe these, and none else of the units `of_app`."""
-        now = self.clock.now()
+    def set_probes(
+        self,
+        of_app: Collection[str],
+        probes: Mapping[str, Probe],
+        *,
+        unhealthy: Mapping[str, float],
+    ) -> None:
+        """Probe these, and none else of the units `of_app`.
+
+        Of what nobody knew yet, that is `unhealthy` (since then) which was so before the daemon
+        started, until a probe says something else.
+        """
+        now, known = self.clock.now(), self._known
+        self._known = known.union(of_app)
         for unit in of_app:
             probe = probes.get(unit)
             if probe is None:
                 self.forget(unit)
             elif self._probes.get(unit) != probe:
                 self._probes[unit] = probe
-                self._verdicts[unit] = Probed(unit=unit, since=now, began_at=now)
-                self._due[unit] = next_probe_at(self._verdicts[unit], probe, now)
+                first = Probed(unit=unit, since=now, began_at=now)
+                self._due[unit] = next_probe_at(first, probe, now)
+                if unit in unhealthy and unit not in known:
+                    since = unhealthy[unit]
+                    first = msgspec.structs.replace(first, health=Health.UNHEALTHY, since=since)
+                self._verdicts[unit] = first
 
     def forget(self, unit: str) -> None:
         """Stop probing a unit; what is known of it does not hold for its next start."""
+        self._known |= {unit}
         for memory in (self._probes, self._due, self._verdicts):
             memory.pop(unit, None)
 

@@ -4,8 +4,8 @@ from collections.abc import Collection
 
 import msgspec
 
+from supervisor.controllers.apps.last_known import known_apps
 from supervisor.controllers.desired.desired_state import DesiredState
-from supervisor.controllers.operator.last_known import known_apps
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.files.names import unknown_app, unknown_unit

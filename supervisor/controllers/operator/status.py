@@ -11,12 +11,12 @@ import msgspec
 from msgspec.structs import replace
 
 from supervisor.controllers.apps.images import ImageController
+from supervisor.controllers.apps.last_known import LastKnown
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.images.registry_receiver import RegistryReceiver
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.operator.app_names import AppNames
 from supervisor.controllers.operator.incidents import IncidentLog
-from supervisor.controllers.operator.last_known import LastKnown
 from supervisor.controllers.operator.reload import of_settings
 from supervisor.controllers.operator.unfitting import unfitting
 from supervisor.controllers.ports import Systemd

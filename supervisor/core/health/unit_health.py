@@ -16,8 +16,18 @@ _WORST_LAST = (Health.NONE, Health.HEALTHY, Health.STARTING, Health.UNHEALTHY)
 _FIRST_PROBE_SECONDS = 1.0
 
 
-def noted(before: Checked | None, seen: ContainerHealth, *, usual: bool, now: float) -> Checked:
-    """Add what is seen to what is remembered; `usual` is whether its unit simply runs."""
+def noted(
+    before: Checked | None,
+    seen: ContainerHealth,
+    *,
+    usual: bool,
+    now: float,
+    began: float = 0.0,
+) -> Checked:
+    """Add what is seen to what is remembered; `usual` is whether its unit simply runs.
+
+    `began` is when the daemon did: since when what is older is as it is, is not known.
+    """
     if before and before.container.id != seen.id:
         before = None
     known, restless, well_at = before, 0.0, 0.0
@@ -29,11 +39,12 @@ def noted(before: Checked | None, seen: ContainerHealth, *, usual: bool, now: fl
         at = min(seen.started_at, now)
         well_at = known.well_at if known else at + crash_backoff.calm_seconds(seen.restarts)
         restless = before.restless_since if before and is_restless(before, at) else at
+    is_new = before is not None or seen.started_at >= began
     same = known is not None and known.container.health is seen.health
     calm = usual and seen.health is Health.HEALTHY and not seen.streak
     return Checked(
         container=seen,
-        since=known.since if known and same else now,
+        since=known.since if known and same else now if is_new else 0.0,
         calm_since=(known and known.calm_since) or now if calm else 0.0,
         restless_since=restless,
         well_at=well_at,

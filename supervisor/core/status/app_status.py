@@ -15,7 +15,7 @@ from supervisor.core.health.crash_backoff import (
 )
 from supervisor.core.health.gate import rollout_of
 from supervisor.core.health.unit_health import unit_health
-from supervisor.core.status.in_words import unpause_command
+from supervisor.core.status.in_words import unpause_command, without_log
 from supervisor.kit.texts import count, format_duration
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.ending import Ending
@@ -298,13 +298,28 @@ def _state(
     return AppState.INACTIVE if idle else AppState.READY
 
 
+def with_known_since(status: AppStatus, old: AppStatus | None) -> AppStatus:
+    """Return the status with since when units are as healthy as they are, where `old` knows it."""
+    known = {unit.name: unit for unit in old.units} if old else {}
+    units = tuple(
+        msgspec.structs.replace(unit, health_since=was.health_since)
+        if unit.health
+        and not unit.health_since
+        and (was := known.get(unit.name))
+        and was.health is unit.health
+        else unit
+        for unit in status.units
+    )
+    return status if units == status.units else msgspec.structs.replace(status, units=units)
+
+
 def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> Iterator[Event]:
     """Entries for the event log: what was refused, waits, or is well again."""
-    known = {str(finding) for finding in old.findings} if old else set()
+    known = {_said(finding) for finding in old.findings} if old else set()
     kinds = {AppState.REFUSED: EventKind.REFUSED, AppState.REVERTED: EventKind.REVERTED}
     refusal = kinds.get(new.state, EventKind.ERROR)
     for finding in new.findings:
-        if finding.fatal and str(finding) not in known:
+        if finding.fatal and _said(finding) not in known:
             yield Event(
                 kind=refusal,
                 ok=False,
@@ -340,6 +355,11 @@ def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> It
             revision=new.revision,
             reason=f"was {old.state}",
         )
+
+
+def _said(one: Finding) -> str:
+    """Return what a finding is told from others by: where and what, without its log."""
+    return without_log(str(msgspec.structs.replace(one, hint="", command="")), one.log)
 
 
 def _change_of_health(was: UnitStatus | None, unit: UnitStatus, app: AppStatus) -> Event | None:

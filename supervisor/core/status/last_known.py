@@ -3,13 +3,17 @@
 What is remembered of it is what was applied and tried, what people ordered, and what was wrong.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from msgspec.structs import replace
 
 from supervisor.core.status.incidents import BAD
 from supervisor.model.app import Deployment
+from supervisor.model.errors import Finding
+from supervisor.model.health import Health
 from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.need import Need, NeedKind
-from supervisor.model.observed import AppliedApp
+from supervisor.model.observed import AppliedApp, RepairState
 from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.status import AppState, AppStatus, UnitStatus
 
@@ -24,6 +28,12 @@ _OTHER_STATES = {
     IncidentCode.CERTIFICATE_FAILING: AppState.UNKNOWN,
 }
 """State of an app with such an incident; with any other one it is failing."""
+_OF_FINDINGS = (
+    IncidentCode.APP_REFUSED,
+    IncidentCode.APP_REVERTED,
+    IncidentCode.APP_FAILING,
+    IncidentCode.JOB_FAILED,
+)
 
 
 def last_known(
@@ -32,7 +42,8 @@ def last_known(
     deployment: Deployment | None,
     applied: AppliedApp | None,
     rollouts: Sequence[Rollout],
-    incidents: Iterable[Incident],
+    incidents: Collection[Incident],
+    repairs: Mapping[str, RepairState],
     suspension: Suspension | None,
 ) -> AppStatus:
     """Return its status, which is stale; `rollouts` in their order, `incidents` are its own.
@@ -40,6 +51,7 @@ def last_known(
     One that never passed its gate is at what was tried last, once that was started.
     """
     units = applied.units if applied else {}
+    wrong = {(one.code, one.subject): one.opened_at for one in incidents}
     tried = rollouts[-1] if rollouts and units else None
     there = applied if applied and applied.revision else tried
     return AppStatus(
@@ -50,10 +62,25 @@ def last_known(
         revision=there.revision if there else "",
         wanted_revision=deployment.wanted_revision if deployment else "",
         applied_at=applied.applied_at if applied else 0.0,
-        units=tuple(UnitStatus(name=unit, active="", sub="") for unit in sorted(units)),
+        units=tuple(_unit(name, wrong, repairs.get(name)) for name in sorted(units)),
         waiting=(_NOT_LOOKED_AT,),
         suspension=suspension,
+        findings=tuple(
+            Finding(message=one.text, app=name) for one in incidents if one.code in _OF_FINDINGS
+        ),
     )
+
+
+def _unit(
+    name: str, wrong: Mapping[tuple[IncidentCode, str], float], memory: RepairState | None
+) -> UnitStatus:
+    """Return a unit's; of what is `wrong` by code and subject, since when."""
+    unit = UnitStatus(name=name, active="", sub="")
+    if memory and (IncidentCode.UNIT_DOWN, name) in wrong:
+        unit = replace(unit, failures=memory.failures)
+    if since := wrong.get((IncidentCode.UNIT_UNHEALTHY, name)):
+        unit = replace(unit, health=Health.UNHEALTHY, health_since=since)
+    return unit
 
 
 def by_app(incidents: Mapping[str, Incident]) -> dict[str, list[Incident]]:

@@ -1,5 +1,7 @@
 """Apps that no pass has looked at yet, as the ledger and the sources have them."""
 
+from collections.abc import Collection
+
 import msgspec
 
 from supervisor.controllers.desired.desired_state import DesiredState
@@ -25,24 +27,30 @@ class LastKnown(msgspec.Struct, frozen=True, kw_only=True):
     suspensions: Suspensions
     board: StatusBoard
 
+    def of(self, name: str) -> AppStatus | None:
+        """Return how one app stood last; None if nothing is remembered of it."""
+        if name not in known_apps(self.ledger):
+            return None
+        return self._of(name, by_app(self.ledger.all(Incident)).get(name, ()))
+
     def apps(self) -> dict[str, AppStatus]:
         """Return those that do not stand on the board, by name."""
-        latest = self.desired_state.latest()
-        names = set(latest)
+        names = set(self.desired_state.latest())
         # Then whatever else the ledger knows of has left.
         if not (self.board.has_looked and self.desired_state.is_whole):
             names |= known_apps(self.ledger)
         if not (names := names - self.board.apps.keys()):
             return {}
         incidents = by_app(self.ledger.all(Incident))
-        return {
-            name: last_known(
-                name,
-                deployment=latest.get(name),
-                applied=self.ledger.applied_app(name),
-                rollouts=self.ledger.rollouts(name),
-                incidents=incidents.get(name, ()),
-                suspension=self.suspensions.of(name),
-            )
-            for name in names
-        }
+        return {name: self._of(name, incidents.get(name, ())) for name in names}
+
+    def _of(self, name: str, incidents: Collection[Incident]) -> AppStatus:
+        return last_known(
+            name,
+            deployment=self.desired_state.latest().get(name),
+            applied=self.ledger.applied_app(name),
+            rollouts=self.ledger.rollouts(name),
+            incidents=incidents,
+            repairs=self.ledger.repairs(),
+            suspension=self.suspensions.of(name),
+        )
