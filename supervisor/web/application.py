@@ -85,11 +85,12 @@ def application(
     app.router.add_get("/apps/{name:[^/]+}/diff", pages.diff)
     app.router.add_get("/events", pages.events)
     app.router.add_get("/machine", pages.machine)
-    app.router.add_get("/live", api.live)
+    # A stream has no length and no end that could be told without it.
+    app.router.add_get("/live", api.live, allow_head=False)
     app.router.add_get("/metrics", api.metrics)
     app.router.add_get("/openapi.json", api.openapi)
     app.router.add_get("/static/{file}", pages.static)
     for one in _READ_QUESTIONS:
         app.router.add_get(one.path, api.question)
-    app.router.add_get("/v1/events", api.entries)
+    app.router.add_get("/v1/events", api.entries, allow_head=False)
     return app

@@ -346,6 +346,16 @@ async def test_who_knows_of_more_than_there_is_is_told_the_newest(
         assert (await page.get(f"/live?after={odd}")).status == 400
 
 
+@pytest.mark.usefixtures("daemon")
+@pytest.mark.parametrize("stream", ["/live", "/v1/events", "/v1/events?follow=true"])
+async def test_the_head_of_a_stream_is_none(page: Any, stream: str) -> None:
+    """What came with it would be read as the answer to the next request."""
+    with anyio.fail_after(20):
+        answer = await page.head(stream)
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET")
+    assert await answer.read() == b""
+
+
 async def test_a_browser_is_not_told_of_a_daemon_that_is_not_there(page: Any) -> None:
     answer = await page.get("/live?after=5")
     assert (answer.status, await answer.text()) == (200, "")

@@ -44,18 +44,25 @@ def image_statuses(
     """Yield how each image of an app stands.
 
     `rollouts` are all of the app, of which `applied` names the release that passed its gate last.
+    What is asked of registries, the newest revision says; what runs is that of a former one where
+    the newest was taken back.
     """
-    name, app = deployment.name, deployment.wanted or deployment.last_good
+    name, last_good = deployment.name, deployment.last_good
+    app = deployment.wanted or last_good
     if app is None:
         return
     release = running_release(rollouts, applied)
+    is_former = release and last_good and release.content == last_good.content
+    stands = last_good if is_former and last_good else app
     rules: dict[str, list[ImageRule]] = {}
     others: dict[str, list[str]] = {}
     for unit in app.units:
         if rule := unit.image_rule:
             rules.setdefault(rule.question.key, []).append(rule)
-        else:
-            for image in unit.images:
+    followed = {some[-1].question.image for some in rules.values()}
+    for unit in stands.units:
+        for image in () if unit.image_rule else unit.images:
+            if image not in followed:
                 others.setdefault(image, []).append(unit.path)
     updates = {one.question: one for one in deployment.updates}
     for key, some in rules.items():

@@ -17,6 +17,7 @@ from supervisor.model.image import (
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Outcome, Rollout
 from supervisor.model.settings import ImageSettings
+from supervisor.model.source import TreeFile
 
 NGINX = ImageQuestion(image="docker.io/library/nginx:1.27")
 OLD, NEW = (
@@ -153,6 +154,41 @@ def test_an_image_that_is_not_followed_is_told_with_what_it_is_here():
     )
     assert one.known is None
     assert one.running == ImageVersion(runs="f" * 64, tag="7")
+
+
+def test_what_runs_is_of_the_former_revision_where_the_newest_was_taken_back():
+    former, newest = (
+        DesiredApp(
+            **PLACE,
+            files=(TreeFile(path="web.container", oid=image),),
+            units=(unit("web", images=(f"docker.io/library/web:{image}",)),),
+            generator="",
+        )
+        for image in ("good", "crash")
+    )
+    good = Rollout(
+        **PLACE,
+        files=former.files,
+        release="one",
+        images={"docker.io/library/web:good": "f" * 64},
+        began_at=1.0,
+        ended_at=2.0,
+        outcome=Outcome.GOOD,
+    )
+    bad = msgspec.structs.replace(
+        good,
+        files=newest.files,
+        release="two",
+        images={},
+        began_at=3.0,
+        outcome=Outcome.FAILED,
+    )
+    reverted = Deployment(name="web", wanted=newest, last_good=former)
+    (one,) = statuses(reverted, rollouts=[good, bad], applied="one")
+    assert (one.image, one.running) == (
+        "docker.io/library/web:good",
+        ImageVersion(runs="f" * 64, tag="good"),
+    )
 
 
 def test_what_ran_last_is_told_by_what_was_tried():
