@@ -24,7 +24,7 @@ from supervisor.web.visitor import VISITOR, Visitor
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 SESSION, SECURE_SESSION = "podvisor", "__Host-podvisor"
-_FORMS = "podvisor-forms"
+_FORMS, _SECURE_FORMS = "podvisor-forms", "__Host-podvisor-forms"
 _TRIES_PER_MINUTE = 10
 _OPEN = ("/login", "/static/")
 _FOR_PROGRAMS = ("/v1/", "/metrics", "/live", "/openapi.json")
@@ -68,8 +68,16 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
             response = await handler(request)
         finally:
             VISITOR.reset(before)
-        if visitor.by_proxy and not request.cookies.get(_FORMS) and not response.prepared:
-            response.set_cookie(_FORMS, visitor.cookie, httponly=True, samesite="Strict")
+        if visitor.by_proxy and not response.prepared:
+            forms = _forms_cookie(request)
+            if not request.cookies.get(forms):
+                response.set_cookie(
+                    forms,
+                    visitor.cookie,
+                    httponly=True,
+                    samesite="Strict",
+                    secure=forms == _SECURE_FORMS,
+                )
         return response
 
     def log_in(self, request: web.Request, token: str, name: str) -> str | None:
@@ -89,7 +97,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
             if len(names) > 1 or any(not is_name(one) for one in names):
                 raise web.HTTPBadRequest(text=f"{self.user_header} does not say who it is")
             if names and names[0]:
-                cookie = request.cookies.get(_FORMS) or secrets.token_urlsafe(24)
+                cookie = request.cookies.get(_forms_cookie(request)) or secrets.token_urlsafe(24)
                 return Visitor(
                     name=names[0],
                     is_known=True,
@@ -141,6 +149,12 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         if not peer or self.user_header:
             forwarded = ",".join(request.headers.getall("X-Forwarded-For", []))
         return rate_limit_key(sender(peer or "127.0.0.1", forwarded, _LOCAL).address)
+
+
+def _forms_cookie(request: web.Request) -> str:
+    """Return the name of what a proxy's visitors keep: by HTTPS, one that no other way sets."""
+    is_secure = request.headers.get("X-Forwarded-Proto", "").lower() == "https"
+    return _SECURE_FORMS if is_secure else _FORMS
 
 
 def _look_at_url(request: web.Request) -> None:

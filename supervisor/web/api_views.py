@@ -1,7 +1,8 @@
 """What programs ask: the API's questions and metrics, and the page's script for what is new."""
 
+import asyncio
 from collections.abc import Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import msgspec
 from aiohttp import web
@@ -22,11 +23,19 @@ _HELLO = f"retry: 5000\nevent: version\ndata: {__version__}\n\n".encode()
 """Has a browser that loses the daemon wait a little, and one with another version load it anew."""
 
 
+_HEARTBEAT_SECONDS = 25.0
+"""Proxies hang up on who says nothing for a while: nginx and HAProxy after a minute."""
+_HEARTBEAT = b":\n\n"
+
+
 class ApiViews:
     """What answers each route."""
 
-    def __init__(self, daemon: DaemonClient) -> None:
+    def __init__(
+        self, daemon: DaemonClient, *, heartbeat_seconds: float = _HEARTBEAT_SECONDS
+    ) -> None:
         self._daemon = daemon
+        self._heartbeat_seconds = heartbeat_seconds
 
     async def live(self, request: web.Request) -> web.StreamResponse:
         """Say the number of each event as it comes, after the last one that the page knows.
@@ -43,15 +52,27 @@ class ApiViews:
         await response.prepare(request)
         query = {"follow": "true", "limit": "1"} | ({"after_id": after} if int(after) else {})
         entries = self._daemon.lines("/v1/events", query)
+        heart: asyncio.Task[None] | None = None
         try:
             await self._daemon.ask("/v1/events", {"limit": "1"})
             await response.write(_HELLO)
+            heart = asyncio.create_task(self._beat(response))
             async with aclosing(entries):
                 async for entry in entries:
                     await response.write(f"id: {entry['id']}\ndata: {entry['id']}\n\n".encode())
         except (Absent, Refused, ConnectionError):
             pass  # the browser asks again, after a while
+        finally:
+            if heart:
+                heart.cancel()
         return response
+
+    async def _beat(self, response: web.StreamResponse) -> None:
+        """Say now and then that somebody is there, in comments, until whoever asked is gone."""
+        with suppress(ConnectionError):
+            while True:
+                await asyncio.sleep(self._heartbeat_seconds)
+                await response.write(_HEARTBEAT)
 
     async def metrics(self, _: web.Request) -> web.Response:
         from supervisor.api.metrics import exposition  # noqa: PLC0415  # seldom asked for

@@ -166,7 +166,13 @@ async def make(orders: Path, socket: Path, daemon: None) -> AsyncIterator[Callab
     async def make_one(*, actions: bool = True, **more: Any) -> Any:
         access = Access(actions=actions, **{"token": Token(TOKEN.encode()), **more})
         questions, client = DaemonClient(socket), OrderClient(orders)
-        app = application(questions, Idle(0), access=access, orders=client if actions else None)
+        app = application(
+            questions,
+            Idle(0),
+            names=("podvisor.example.org",),
+            access=access,
+            orders=client if actions else None,
+        )
         browser = TestClient(TestServer(app), cookie_jar=CookieJar(unsafe=True))
         await browser.start_server()
         opened.extend([browser, questions, client])

@@ -455,6 +455,25 @@ class TestBehindAProxy:
         forged = {"Origin": "http://evil.example", "Content-Type": "application/json"}
         assert (await page.post("/v1/sync", data=b"{}", headers=forged)).status == 403
 
+    async def test_over_tls_its_forms_are_for_tls_alone(
+        self, make: Any, service: OrderService
+    ) -> None:
+        page = await make(token=None, user_header="Remote-User")
+        said = {"Remote-User": "bea", "X-Forwarded-Proto": "https"}
+        answer = await page.get("/apps/web", headers=said)
+        (cookie,) = answer.headers.getall("Set-Cookie")
+        assert cookie.startswith("__Host-podvisor-forms=")
+        assert "Secure" in cookie
+        kept, text = cookie.partition(";")[0], await answer.text()
+        hidden = {"proof": PROOF.findall(text)[-1], "once": ONCE.findall(text)[0]}
+        own = {"Origin": "https://podvisor.example.org", "Host": "podvisor.example.org"}
+        page.session.cookie_jar.clear()
+        planted = {"Cookie": kept.removeprefix("__Host-")}
+        for sent, status in ((planted, 403), ({"Cookie": kept}, 303)):
+            headers = {**said, **own, **sent}
+            assert (await post(page, "/orders/sync", headers, **hidden)).status == status
+        assert "Set-Cookie" not in (await page.get("/", headers={**said, "Cookie": kept})).headers
+
     async def test_whom_it_does_not_name(self, make: Any, service: OrderService) -> None:
         page = await make(token=None, user_header="Remote-User")
         assert "<button>Sync" not in await (await page.get("/apps/web")).text()

@@ -2,11 +2,14 @@ import json
 import re
 import time
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import anyio
 import msgspec
 import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.web import Application
 
 from supervisor.model.comparison import Comparison, ImagePair
 from supervisor.model.counters import ProcessUsage
@@ -23,6 +26,8 @@ from supervisor.model.rollout import Outcome, Rollout
 from supervisor.model.secret import SecretState, SecretStatus
 from supervisor.model.status import AppState, AppStatus, SourceStatus, UnitStatus
 from supervisor.web import chart, words
+from supervisor.web.api_views import ApiViews
+from supervisor.web.daemon_client import DaemonClient
 from supervisor.web.pages import Pages
 from supervisor.web.visitor import VISITOR, Visitor
 from tests.web.conftest import FakeService
@@ -328,6 +333,16 @@ async def test_who_knows_of_no_event_is_not_told_all(page: Any, service: FakeSer
         with anyio.fail_after(20):
             await answer.content.readuntil(b"\n\n")
             assert await answer.content.readuntil(b"\n\n") == b"id: 1000\ndata: 1000\n\n"
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_a_proxy_hears_of_a_stream_on_which_nothing_happens(socket: Path) -> None:
+    client, app = DaemonClient(socket), Application()
+    app.router.add_get("/live", ApiViews(client, heartbeat_seconds=0.01).live)
+    async with TestClient(TestServer(app)) as browser, browser.get("/live?after=0") as answer:
+        assert answer.headers["X-Accel-Buffering"] == "no"
+        assert await answer.content.readuntil(b"\n\n:\n\n:\n\n")
+    await client.close()
 
 
 @pytest.mark.usefixtures("daemon")
