@@ -32,6 +32,8 @@ _READING = ("GET", "HEAD")
 _TOKEN_NAME = re.compile(r"token$|^(api|access)?key$|^(bearer|auth|authorization|password)$")
 """Of a parameter, in small letters and without hyphens and the like. Values are not looked at: an
 answer to a guess would be one more place to guess at."""
+_PLACEHOLDER = re.compile(r"\{.*\}")
+"""What Caddy writes instead of a name that nobody told it: it let somebody in without one."""
 _IN_URL = (
     "A token does not belong into a URL: from there it gets into histories and logs. "
     "Take another one, and send it as: Authorization: Bearer TOKEN"
@@ -96,7 +98,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
             names = request.headers.getall(self.user_header, [])
             if len(names) > 1 or any(not is_name(one) for one in names):
                 raise web.HTTPBadRequest(text=f"{self.user_header} does not say who it is")
-            if names and names[0]:
+            if names and names[0] and not _PLACEHOLDER.fullmatch(names[0]):
                 cookie = request.cookies.get(_forms_cookie(request)) or secrets.token_urlsafe(24)
                 return Visitor(
                     name=names[0],

@@ -478,6 +478,10 @@ class TestBehindAProxy:
         page = await make(token=None, user_header="Remote-User")
         assert "<button>Sync" not in await (await page.get("/apps/web")).text()
         assert (await page.get("/orders/suspend")).status == 403
+        for nobody in ("", "{http.reverse_proxy.header.Remote-User}", "{http.auth.user.id}"):
+            headers = {"Remote-User": nobody}
+            assert "logout" not in await (await page.get("/", headers=headers)).text()
+            assert (await page.get("/orders/suspend", headers=headers)).status == 403
         headers = [("Remote-User", "a"), ("Remote-User", "b")]
         assert (await page.get("/", headers=headers)).status == 400
         assert (await page.get("/", headers={"Remote-User": "x" * 99})).status == 400
