@@ -6,7 +6,14 @@ from typing import NamedTuple
 import anyio
 
 from supervisor.core.health import endings
-from supervisor.core.status.journal_entries import ASIDE, ID, read_entry
+from supervisor.core.status.journal_entries import (
+    FIELDS,
+    RUNS,
+    Asides,
+    is_podmans,
+    read_entry,
+    run_of,
+)
 from supervisor.kit.plain_text import plain_line
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.ending import Ending
@@ -18,11 +25,15 @@ _LINE_CHARACTERS = 500
 _TIMEOUT_SECONDS = 5.0
 _ROUTINE = re.compile(
     r"^(Starting|Started|Stopping|Stopped|Dependency failed for) |^Failed to start "
-    r"|: (Failed with result|Scheduled restart|Start request repeated"
-    r"|Job .* failed with result|Consumed |Deactivated|Failed to spawn|Failed to run)"
-    r"|, ignoring: "
+    r"|: (Failed with result|Scheduled restart|Start request repeated|Consumed |Deactivated"
+    r"|Killing process|Unit process \d+ .* remains running|Found left-over process)"
+    r"|, ignoring: |^This usually indicates unclean termination "
 )
-"""What systemd says of every unit that fails, and of what it does without."""
+"""What systemd says of every unit that starts, runs or fails, and of what it does without."""
+_LITTLE = re.compile(r": (Job .* failed with result|Failed to spawn|Failed to run)")
+"""What it says of each that could not be begun, mostly beside the reason."""
+_WARNING = re.compile(r'time="[^"]*" level=(warning|info|debug|trace) msg=')
+"""What Podman says that is no reason for an end."""
 _WELL = ": Deactivated successfully"
 """What systemd says of a run that did not fail."""
 _BUILDING = re.compile(r"Error: building at STEP .*: exit status \d+$")
@@ -37,8 +48,6 @@ _CUT_OFF = (
     (re.compile(r": (State 'stop|State 'final|Stopping).* timed out"), endings.STOP_TIMEOUT),
 )
 """What systemd, or the kernel, ended a run for; how it ended then says less."""
-_RUNS = ("_SYSTEMD_INVOCATION_ID", "USER_INVOCATION_ID")
-"""Where it stands of which run of a unit a line is: what its processes wrote, what systemd did."""
 _LAGS_SECONDS = (0.0, 0.15, 0.6)
 """What a process wrote just before it died may still be on its way to the journal."""
 
@@ -62,7 +71,7 @@ async def last_lines(unit: str, *, since: float, patient: bool = True) -> Ending
             done = await run(
                 [
                     *("journalctl", "--user", "--quiet", "--no-pager", "--output=json"),
-                    f"--output-fields=MESSAGE,SYSLOG_IDENTIFIER,_COMM,PODMAN_EVENT,{','.join(_RUNS)}",
+                    f"--output-fields={','.join({*FIELDS, *RUNS})}",
                     *(f"--unit={unit}", f"--lines={_READ}", f"--since=@{since:.3f}"),
                 ],
                 timeout_seconds=_TIMEOUT_SECONDS,
@@ -70,7 +79,7 @@ async def last_lines(unit: str, *, since: float, patient: bool = True) -> Ending
             )
         except (ProcessError, OSError):
             return Ending()
-        lines = [line for entry in done.output.splitlines() for line in _read(entry)]
+        lines = _read(done.output)
         if any(line.by != "systemd" for line in lines):
             break
     return _telling(_of_the_last_run(lines))
@@ -92,10 +101,8 @@ def _telling(lines: list[_Line]) -> Ending:
     texts = [
         line.text
         for line in own
-        if not ASIDE.match(line.text)
-        # The id or name of a container, which Podman prints when it has made or removed it.
-        and not (line.by == "podman" and len(line.text.split()) == 1)
-        and not ID.fullmatch(line.text)
+        # The name of what Podman has made or removed is one word.
+        if not (line.by == "podman" and (" " not in line.text or _WARNING.match(line.text)))
     ]
     said = [line.text for line in lines if line.by == "systemd"]
     cut_off, exited = _cut_off(said), next(filter(None, map(_exited, reversed(said))), "")
@@ -104,9 +111,8 @@ def _telling(lines: list[_Line]) -> Ending:
     how = cut_off or exited
     if not texts and not (own and how):
         # Of systemd's lines, those of its routine say the least; what a run ended by says more.
-        texts = [text for text in said if not _ROUTINE.search(text) and not _says_how(text)]
-        if not texts and not how and not any(_WELL in text for text in said):
-            texts = said
+        telling = [text for text in said if not _ROUTINE.search(text) and not _says_how(text)]
+        texts = [text for text in telling if not _LITTLE.search(text)] or ([] if how else telling)
     errors = [
         _DUMP.sub("{…}", text)
         for before, text, after in zip(("", *texts), texts, (*texts[1:], ""), strict=False)
@@ -158,12 +164,18 @@ def _says_how(text: str) -> bool:
     return bool(_EXITED.search(text)) or any(sign.search(text) for sign, _ in _CUT_OFF)
 
 
-def _read(entry: bytes) -> list[_Line]:
-    """Part an entry into lines."""
-    fields, texts = read_entry(entry)
-    # Quadlet has Podman write under the unit's name, too.
-    is_podman = fields.get("_COMM") == "podman"
-    by = "podman" if is_podman else str(fields.get("SYSLOG_IDENTIFIER"))
-    of = next((str(fields[name]) for name in _RUNS if name in fields), "")
-    plain = (plain_line(text, _LINE_CHARACTERS) for text in texts)
-    return [_Line(by, text, of) for text in plain if text]
+def _read(output: bytes) -> list[_Line]:
+    """Part the entries into lines, without what is none of the unit's."""
+    entries = [read_entry(entry) for entry in output.splitlines()]
+    asides = Asides()
+    taken: dict[tuple[int, int], _Line] = {}
+    # A container's own lines go first: what Podman hands on of them is not Podman's word.
+    for at, (fields, texts) in sorted(
+        enumerate(entries), key=lambda one: "CONTAINER_NAME" not in one[1][0]
+    ):
+        by = "podman" if is_podmans(fields) else str(fields.get("SYSLOG_IDENTIFIER"))
+        for number, text in enumerate(texts):
+            plain = plain_line(text, _LINE_CHARACTERS)
+            if plain and not asides(fields, text):
+                taken[at, number] = _Line(by, plain, run_of(fields))
+    return [taken[place] for place in sorted(taken)]

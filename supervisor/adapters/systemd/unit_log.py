@@ -2,16 +2,17 @@
 
 from collections.abc import Iterator
 
-from supervisor.core.status.journal_entries import ASIDE, ID, read_entry
+from supervisor.core.status.journal_entries import FIELDS, Asides, read_entry
 from supervisor.kit.plain_text import plain_line
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Retry
 from supervisor.model.log import LogLine
 
-_FIELDS = "MESSAGE,PODMAN_EVENT,SYSLOG_IDENTIFIER"
 _LONGEST = 1_000
 _TIMEOUT_SECONDS = 5.0
 _OUTPUT_BYTES = 8 << 20
+_TIMES_READ = 2
+"""Of each entry there may be a copy."""
 
 
 async def unit_log(unit: str, *, limit: int) -> list[LogLine]:
@@ -20,20 +21,23 @@ async def unit_log(unit: str, *, limit: int) -> list[LogLine]:
     Without --all, journalctl leaves out what an entry says if that is larger than 4 kB.
     """
     words = ["journalctl", "--user", "--quiet", "--no-pager", "--output=json"]
-    words += [f"--output-fields={_FIELDS}", f"--lines={limit}", f"--unit={unit}"]
+    words += [f"--output-fields={','.join(FIELDS)}"]
+    words += [f"--lines={_TIMES_READ * limit}", f"--unit={unit}"]
     try:
         done = await run(words, timeout_seconds=_TIMEOUT_SECONDS, output_limit=_OUTPUT_BYTES)
     except (ProcessError, OSError) as error:
         raise Retry(f"cannot read the journal: {error}") from error
     if done.code:
         raise Retry(f"cannot read the journal: {done.errors.strip() or done.code}")
-    return [line for entry in done.output.splitlines() for line in _lines(entry)]
+    asides = Asides()
+    entries = [[*_lines(entry, asides)] for entry in done.output.splitlines()]
+    return [line for entry in [one for one in entries if one][-limit:] for line in entry]
 
 
-def _lines(entry: bytes) -> Iterator[LogLine]:
+def _lines(entry: bytes, asides: Asides) -> Iterator[LogLine]:
     fields, texts = read_entry(entry.replace(b'"MESSAGE":null', _LEFT_OUT, 1))
     for text in texts:
-        if not (ASIDE.match(text) or ID.fullmatch(text)):
+        if not asides(fields, text):
             yield LogLine(
                 time=int(fields.get("__REALTIME_TIMESTAMP", 0)) / 1_000_000,
                 by=str(fields.get("SYSLOG_IDENTIFIER", "")),

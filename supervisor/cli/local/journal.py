@@ -5,9 +5,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from supervisor.cli.daemon.client import Refused
-from supervisor.core.status.journal_entries import ASIDE, ID, read_entry
+from supervisor.core.status.journal_entries import FIELDS, Asides, read_entry
 
-_FIELDS = ("MESSAGE", "PODMAN_EVENT", "_SYSTEMD_USER_UNIT", "USER_UNIT", "SYSLOG_IDENTIFIER")
+_FIELDS = (*FIELDS, "_SYSTEMD_USER_UNIT", "USER_UNIT")
+_TIMES_READ = 2
+"""Of each entry there may be a copy."""
 
 
 class Line(NamedTuple):
@@ -26,11 +28,11 @@ def unit_lines(
 ) -> Iterator[Line]:
     """Yield lines of these units, oldest first; with `follow`, also those to come.
 
-    The `newest` so many entries (0 is all) since a moment (0 is ever). Raises Refused where there
-    is no journal to be read.
+    The `newest` so many entries (0 is all), or up to twice as many, since a moment (0 is ever).
+    Raises Refused where there is no journal to be read.
     """
     words = ["journalctl", "--user", "--quiet", "--no-pager", "--all", "--output=json"]
-    words += [f"--output-fields={','.join(_FIELDS)}", f"--lines={newest or 'all'}"]
+    words += [f"--output-fields={','.join(_FIELDS)}", f"--lines={_TIMES_READ * newest or 'all'}"]
     words += [f"--unit={unit}" for unit in units]
     if since:
         words.append(f"--since=@{since:.6f}")
@@ -40,9 +42,10 @@ def unit_lines(
         process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     except OSError as error:
         raise Refused(f"cannot run journalctl: {error.strerror}") from error
+    asides = Asides()
     with process:
         try:
-            yield from (line for entry in process.stdout or () for line in _lines(entry))
+            yield from (line for entry in process.stdout or () for line in _lines(entry, asides))
             said = (process.stderr.read() if process.stderr else b"").decode(errors="replace")
         finally:
             process.terminate()
@@ -53,11 +56,11 @@ def unit_lines(
         )
 
 
-def _lines(entry: bytes) -> Iterator[Line]:
+def _lines(entry: bytes, asides: Asides) -> Iterator[Line]:
     """Part an entry into lines, without what conmon and Podman write besides."""
     fields, texts = read_entry(entry)
     for text in texts:
-        if not (ASIDE.match(text) or ID.fullmatch(text)):
+        if not asides(fields, text):
             moment = int(fields.get("__REALTIME_TIMESTAMP", 0)) / 1_000_000
             unit = fields.get("USER_UNIT") or fields.get("_SYSTEMD_USER_UNIT", "")
             yield Line(moment, str(unit), str(fields.get("SYSLOG_IDENTIFIER", "")), text)

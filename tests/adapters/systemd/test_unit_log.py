@@ -45,3 +45,21 @@ async def test_a_journal_that_cannot_be_read(
     journalctl(tmp_path, monkeypatch, "echo no journal >&2; exit 1")
     with pytest.raises(Retry, match="no journal"):
         await unit_log("web.service", limit=5)
+
+
+async def test_what_podman_hands_on_of_a_container_is_there_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    podman = {"_EXE": "/usr/bin/podman", "_COMM": "exe", "_TRANSPORT": "stdout"}
+    entries = [
+        {"MESSAGE": "Starting job.service...", "SYSLOG_IDENTIFIER": "systemd"},
+        *({"MESSAGE": text, **podman} for text in ("a", "b", "b")),
+        *({"MESSAGE": f"{text}\n", "CONTAINER_NAME": "job"} for text in ("a", "b", "b")),
+        {"MESSAGE": "job", **podman},
+    ]
+    (tmp_path / "said").write_text("\n".join(map(json.dumps, entries)))
+    journalctl(tmp_path, monkeypatch, f"cat {tmp_path}/said")
+    for limit in (3, 50):
+        lines = await unit_log("job.service", limit=limit)
+        assert [one.text for one in lines][-3:] == ["a", "b", "b"]
+        assert len(lines) == min(limit, 4)
