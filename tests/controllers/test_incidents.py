@@ -82,6 +82,25 @@ async def test_what_crashes_each_time_it_has_run_for_a_while_is_one_until_it_is_
         assert heard == [(1, 0), (0, 1)]
 
 
+async def test_a_job_that_fails_is_told_though_its_app_is_as_before(world):
+    world.reader.put("home", {"backup/tape.container": "install="})
+    async with world.running() as daemon:
+        before = daemon.service.status().apps[0].state
+        heard = []
+        daemon.incidents.subscribe(lambda opened, over: heard.append((opened, over)))
+        world.systemd.dies("tape.service")
+        await anyio.sleep(30)
+        ((opened, over),) = heard
+        assert [one.key for one in opened] == ["unit-failed/backup/tape.service"]
+        assert not over
+        assert daemon.service.status().apps[0].state == before
+        world.machine.failed.clear()
+        world.systemd.changes.queue.put_nowait("tape.service")
+        await anyio.sleep(30)
+        assert [one.key for one in heard[-1][1]] == ["unit-failed/backup/tape.service"]
+        assert not kept(world)
+
+
 async def test_an_image_that_cannot_be_pulled_and_a_secret_that_nobody_provides(world):
     files = {"web/web.container": "image=gone:1", "db/db.container": "secret=word"}
     world.reader.put("home", files)

@@ -117,7 +117,8 @@ class IncidentLog(msgspec.Struct, kw_only=True):
 
 
 def _has_failed(app: AppStatus) -> bool:
-    return any(one.failed for one in app.updates)
+    failed = (one.active == "failed" for one in app.units)
+    return any(failed) or any(one.failed for one in app.updates)
 
 
 def _is_fresh(at: float, now: float) -> bool:
