@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _THOUSAND = 1_000
+_SHORT_ID = 8
 _ROUND = 10
 """What is smaller is said with one place behind the point."""
 _SECONDS = {"ms": 0.001, "s": 1, "m": _MINUTE, "min": _MINUTE, "h": _HOUR, "d": _DAY, "w": 7 * _DAY}
@@ -170,6 +171,11 @@ def _distance(one: str, other: str, *, most: int) -> int:
             row.append(cost)
         before, last = last, row
     return min(last[-1], most)
+
+
+def short_id(whole: str) -> str:
+    """Shorten the id of a commit or a release as people do."""
+    return whole[:_SHORT_ID]
 
 
 def one_line(text: str, longest: int = 100) -> str:

@@ -4,6 +4,7 @@ import enum
 
 import msgspec
 
+from supervisor.kit.texts import short_id
 from supervisor.model.image import Pin
 from supervisor.model.source import AppRevision
 
@@ -94,7 +95,7 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def held_at(self) -> str:
         """What it is held at, in words."""
-        return self.images or self.revision[:12]
+        return self.images or short_id(self.revision)
 
 
 class Suspension(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -106,6 +107,8 @@ class Suspension(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     until: float = 0.0
     """Seconds since the epoch; 0 is "until resumed"."""
     reason: str = ""
+    by: str = ""
+    """Who ordered it, as of `Event`."""
 
 
 class Scale(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -119,6 +122,8 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What its file said then (Replicas=); a release that says something else ends the order."""
     at: float
     reason: str = ""
+    by: str = ""
+    """Who ordered it, as of `Event`."""
 
     @property
     def key(self) -> str:

@@ -13,11 +13,10 @@ from supervisor.core.status.in_words import (
     apps_in_words,
     event_name,
     health_in_words,
-    short,
     trouble_in_words,
 )
 from supervisor.core.status.overview import overview
-from supervisor.kit.texts import format_duration, relative, rough_size
+from supervisor.kit.texts import format_duration, relative, rough_size, short_id
 from supervisor.web import words
 from supervisor.web.chart import chart
 from supervisor.web.event_page import SPANS
@@ -43,7 +42,7 @@ class Pages:
         self._environment.globals.update(
             version=__version__,
             spans=SPANS,
-            short=short,
+            short_id=short_id,
             event_name=event_name,
             percent=words.percent,
             commit_link=words.commit_link,

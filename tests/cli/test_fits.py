@@ -121,7 +121,7 @@ def test_a_status(
         "problems": plain(found),
     }
     written(lambda: status_view.show(status, now=1.0))
-    written(lambda: status_view.show(status, app=name, now=1.0))
+    written(lambda: status_view.show(status, named=[name], now=1.0))
 
 
 @settings(max_examples=20)
@@ -229,3 +229,12 @@ def test_an_event(name: str, reason: str, detail: str, *, ok: bool) -> None:
     }
     written(lambda: log_lines.show_event(event, with_time=True))
     written(lambda: log_lines.show_event(event, with_time=False))
+
+
+def test_a_long_subject_keeps_what_follows_in_its_column() -> None:
+    image = {"time": 1.0, "kind": "waiting", "app": "noimg", "reason": "no such tag"}
+    event = {**image, "subject": "registry.example.org:5000/me/nothere:9"}
+    (line, _) = written(lambda: log_lines.show_event(event, with_time=False))
+    (short, _) = written(lambda: log_lines.show_event(image, with_time=False))
+    assert line.index("no such tag") == short.index("no such tag")
+    assert "noimg/registr…0/me/nothere:9 " in line

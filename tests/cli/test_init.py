@@ -19,6 +19,11 @@ def test_the_default_file_as_it_is_sets_nothing() -> None:
     assert read_settings(default_text()).settings == Settings()
 
 
+def test_no_word_of_it_is_broken() -> None:
+    words = {word for line in default_text().splitlines() for word in line.split()}
+    assert [word for word in words if word.endswith("-") and len(word) > 1] == []
+
+
 def test_uncommented_it_sets_everything_to_its_default() -> None:
     text = re.sub(r"^#(?=\S)", "", default_text(), flags=re.MULTILINE)
     reading = read_settings(text)

@@ -1,6 +1,7 @@
 """`rollback`, `suspend`, `resume`, `retry` and `history`, at a daemon that answers as told."""
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,16 @@ def test_suspend_shows_what_is_held_back(podvisor: Podvisor, daemon: Any) -> Non
     assert "db" not in said.out
 
 
+def test_suspend_says_who_did_it_and_nothing_of_what_there_is_not(
+    podvisor: Podvisor, daemon: Any
+) -> None:
+    order = Suspension(at=time.time() - 120, reason="looking", by="anna (page)")
+    app = msgspec.structs.replace(SUSPENDED, suspension=order, held_back=())
+    daemon.answer("/v1/suspend", plain(Status(running=True, version="1", apps=(app,))))
+    lines = podvisor("suspend", "web").out.splitlines()
+    assert "  … suspended 2min ago by anna (page) (until podvisor resume), looking" in lines
+
+
 @pytest.mark.parametrize("length", ["soon", "0s", ""])
 def test_suspend_refuses_a_length_that_is_none(podvisor: Podvisor, length: str) -> None:
     said = podvisor("suspend", "--for", length)
@@ -129,7 +140,7 @@ def test_history_tells_revisions_and_what_came_of_them(podvisor: Podvisor, daemo
     )
     said = podvisor("history", "web")
     head, failed, good, _, reason = said.out.splitlines()
-    assert head.split() == ["REVISION", "RELEASE", "OUTCOME", "TRIED", "COMMIT", "IMAGES"]
+    assert head.split() == ["REVISION", "RELEASE", "OUTCOME", "TRIED", "NOW", "COMMIT", "IMAGES"]
     assert "failed" in failed
     assert reason == "1111aaaa web.service failed (exit-code)"
     assert "runs" in good

@@ -106,7 +106,7 @@ def plain(value: object) -> Any:
 
 
 def drawn(capsys: pytest.CaptureFixture[str], status: Status, app: str = "") -> list[str]:
-    status_view.show(plain(status), app=app, now=NOW)
+    status_view.show(plain(status), named=[app] if app else (), now=NOW)
     return capsys.readouterr().out.splitlines()
 
 
@@ -248,7 +248,7 @@ def test_one_app_is_told_of_with_how_long_that_is_so_and_the_next_step(
     )
     status = msgspec.structs.replace(ILL, apps=(ILL.apps[1],), incidents=(refused, down))
     lines = drawn(capsys, status, "database")
-    assert lines[5:] == [
+    assert lines[7:] == [
         f"  ✗ {refused.text} (for 1 day)",
         "    Image?",
         "    podvisor sync database",

@@ -585,6 +585,9 @@ async def test_what_is_ordered_says_by_whom_and_what_comes_of_it_does_not(world)
         before = ORDERED_BY.set("anna (page)")
         try:
             await daemon.service.suspend(OrderRequest(apps=("blog",)))
+            suspension = daemon.service.status().apps[0].suspension
+            assert suspension
+            assert suspension.by == "anna (page)"
             await daemon.service.resume(OrderRequest(apps=("blog",)), ignore)
             world.reader.put("home", {**BLOG, "blog/web.container": "v=2"})
             await daemon.service.sync(SyncRequest(apps=("blog",)), ignore)

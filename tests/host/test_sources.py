@@ -196,7 +196,7 @@ def test_only_what_an_allowed_signer_signed_is_deployed(user, git_server, kind):
         bad = author.commit({"apps/web/web.service": service(3000000), "why": said}, *how)
         assert sync(user).returncode == 3
         told = source(user)
-        assert f"cannot deploy revision {bad[:12]} (made by Mallory" in told["error"]
+        assert f"cannot deploy revision {bad[:8]} (made by Mallory" in told["error"]
         assert said in told["error"]
         assert told["revision"] == first
         assert states(user) == {"web": "ready"}

@@ -17,6 +17,7 @@ from supervisor.adapters.git.errors import last_words
 from supervisor.adapters.git.store import Store
 from supervisor.kit.process import ProcessError, run
 from supervisor.kit.programs import is_installed
+from supervisor.kit.texts import short_id
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.settings import SourceSettings
 
@@ -90,9 +91,9 @@ async def check(store: Store, oid: str, ref: str, signers: Signers, *, scratch: 
     """Raise Stalled unless the commit, or annotated tag, `oid` is signed by one of the signers."""
     (content,) = await store.objects([oid])
     if content is None:
-        raise Retry(f"cannot verify revision {oid[:12]}: it is not stored")
+        raise Retry(f"cannot verify revision {short_id(oid)}: it is not stored")
     is_tag = content.startswith(b"object ")
-    what = f"tag {_header(content, b'tag')}" if is_tag else f"revision {oid[:12]}"
+    what = f"tag {_header(content, b'tag')}" if is_tag else f"revision {short_id(oid)}"
     if is_tag and _header(content, b"tag") != ref.removeprefix("refs/tags/"):
         raise _refusal(what, f"`ref` asks for {ref}, under which somebody put it", signers)
     author = _header(content, b"tagger" if is_tag else b"committer").rpartition(">")[0]

@@ -6,6 +6,7 @@ What is sent and where is `core.githost.commit_status_api`'s; here is what comes
 from supervisor.adapters.githost.exchange import Hints, Refused, ask
 from supervisor.core.githost.api import Api
 from supervisor.core.githost.commit_status_api import is_said_already, request
+from supervisor.kit.texts import short_id
 from supervisor.model.commit_status import CommitStatus
 
 _ANSWER_LIMIT = 1 << 20
@@ -21,7 +22,7 @@ class CommitStatusSender:
 
     async def tell(self, api: Api, status: CommitStatus, *, context: str, token: bytes) -> None:
         """Post the status. Raises Retry (unreachable, overloaded) or Stalled (token, URL)."""
-        doing = f"tell {api.base} how {status.revision[:12]} fares"
+        doing = f"tell {api.base} how {short_id(status.revision)} fares"
         asked = request(api, status, context=context)
         try:
             await ask(api, asked, token=token, doing=doing, hints=_HINTS, limit=_ANSWER_LIMIT)

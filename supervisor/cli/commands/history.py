@@ -13,11 +13,10 @@ from supervisor.cli.local.offers import offer
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
 from supervisor.core.health.release import images_in_words
-from supervisor.kit.texts import relative, rough_sizes
+from supervisor.kit.texts import relative, rough_sizes, short_id
 from supervisor.model.image import Pin
 
 _STYLES = {"good": "good", "failed": "bad", "trial": "warn", "overtaken": "dim"}
-_SHORT = 8
 
 
 @click.command(
@@ -34,8 +33,9 @@ def command(app: str, as_json: bool) -> int:
     to one, by its revision or its release. Below are the volumes that were exported when a release
     was left; `podvisor restore APP RELEASE` puts them back, too.
 
-    One that was `overtaken` had not passed its gate when something newer came. Without a daemon it
-    is read from the ledger.
+    One on `trial` has not passed its gate yet; the first release of an app cannot be taken back, so
+    its trial goes on until it is well. One that was `overtaken` had not passed its gate when
+    something newer came. Without a daemon it is read from the ledger.
     """
     try:
         body = ask("/v1/history", query={"app": app})
@@ -70,11 +70,11 @@ def _show(history: dict[str, Any], *, now: float) -> None:
         if one["release"] == held.get("release"):
             marks.append("held")
         if why := one.get("reason"):
-            reasons.append((one["release"][:_SHORT], why, _STYLES.get(outcome, "")))
+            reasons.append((short_id(one["release"]), why, _STYLES.get(outcome, "")))
         rows.append(
             [
-                (one["revision"][:_SHORT], "strong"),
-                (one["release"][:_SHORT], "dim"),
+                (short_id(one["revision"]), "strong"),
+                (short_id(one["release"]), "dim"),
                 (outcome, _STYLES.get(outcome, "")),
                 relative(one["began_at"], now=now),
                 (", ".join(marks), "good"),
@@ -84,7 +84,7 @@ def _show(history: dict[str, Any], *, now: float) -> None:
         )
     volumes = history.get("volumes", ())
     if rows:
-        header = ("REVISION", "RELEASE", "OUTCOME", "TRIED", "", "COMMIT", "IMAGES")
+        header = ("REVISION", "RELEASE", "OUTCOME", "TRIED", "NOW", "COMMIT", "IMAGES")
         screen.table(rows, header=header, cut=("COMMIT",))
         if reasons:
             say()
@@ -95,6 +95,6 @@ def _show(history: dict[str, Any], *, now: float) -> None:
         for each in volumes:
             held = rough_sizes(each["volumes"])
             ago = relative(each["at"], now=now)
-            say((f"{each['release'][:_SHORT]} ", "dim"), f"volumes of {ago}: {held}; {each['id']}")
+            say((f"{short_id(each['release'])} ", "dim"), f"volumes of {ago}: {held}; {each['id']}")
     else:
         say("No revision was tried yet.")

@@ -9,7 +9,7 @@ from supervisor.cli.fast.answer import answer
 from supervisor.cli.local.offers import offer
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
-from supervisor.kit.texts import count
+from supervisor.kit.texts import count, short_id
 
 if TYPE_CHECKING:
     from supervisor.model.plan import Plan, Verdict
@@ -90,7 +90,7 @@ def _is_well(verdict: "Verdict") -> bool:
 def _show_app(verdict: "Verdict", rows: list[list[Cell]]) -> None:
     from supervisor.core.status.in_words import hold_in_words
 
-    say((verdict.app, "strong"), (f"  {verdict.revision[:8]}", "dim"))
+    say((verdict.app, "strong"), (f"  {short_id(verdict.revision)}", "dim"))
     for found in verdict.findings:
         screen.finding(found)
     orders = []

@@ -33,7 +33,7 @@ def command(app: str, reason: str, as_json: bool) -> int:
     if not as_json:
         from supervisor.cli.show.status_view import show
 
-        show({"running": True, **reply}, app=app)
+        show({"running": True, **reply}, named=[app])
     updates = [update for one in reply.get("apps", ()) for update in one.get("updates", ())]
     has_failed = any(update.get("failed") for update in updates)
     return codes.OK if is_well(reply) and not has_failed else codes.NOT_WELL

@@ -102,5 +102,5 @@ def rotate(name: str, *, as_json: bool) -> int:
         screen.write_json(answer)
     else:
         screen.say(("✓ ", "good"), f"{name} has another value.")
-        show({"running": True, **reply}, app="")
+        show({"running": True, **reply})
     return codes.OK if is_well(reply) else codes.NOT_WELL

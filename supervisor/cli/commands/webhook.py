@@ -16,7 +16,7 @@ from supervisor.cli.show import screen
 from supervisor.cli.show.screen import say
 from supervisor.core.files.unitfile import Refused as Unreadable
 from supervisor.core.githost.host import Form
-from supervisor.kit.texts import meant
+from supervisor.kit.texts import meant, short_id
 from supervisor.model.setting_types import SecretRef
 from supervisor.model.settings import Settings
 
@@ -180,9 +180,7 @@ def _test(target: str, *, as_json: bool) -> int:
     elif came.get("is_registry") and well:
         say("  ", ("the image is nobody's: what counts is that it was heard", "dim"))
     elif well:
-        from supervisor.core.status.in_words import short
-
-        say(("✓ ", "good"), f"source {target} was read: {short(came.get('revision', ''))}")
+        say(("✓ ", "good"), f"source {target} was read: {short_id(came.get('revision', ''))}")
     else:
         say("  ", ("podvisor status shows how webhooks stand", "dim"))
     return codes.OK if well else codes.ERROR

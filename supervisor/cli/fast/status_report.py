@@ -47,7 +47,7 @@ def report(app: str, *, as_json: bool) -> int:
     else:
         from supervisor.cli.show.status_view import show
 
-        show(status, app=app)
+        show(status, named=[app] if app else ())
         if app:
             _last_words(status)
     if not status["running"]:

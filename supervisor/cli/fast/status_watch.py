@@ -163,7 +163,7 @@ def _as_lines(status: dict[str, Any], app: str) -> None:  # noqa: ARG001  # as t
 def _draw(status: dict[str, Any], app: str) -> None:
     from supervisor.cli.show.status_view import show
 
-    show(status, app=app)
+    show(status, named=[app] if app else ())
 
 
 class _Blocks:

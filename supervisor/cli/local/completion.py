@@ -15,9 +15,9 @@ from click.shell_completion import CompletionItem
 from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import ask
 from supervisor.cli.show import screen
+from supervisor.kit.texts import short_id
 
 _PATIENCE_SECONDS = 2.0
-_SHORT = 8
 _Names = Iterable[tuple[str, str]]
 """Each with what it is, which zsh and fish show beside it."""
 
@@ -83,13 +83,13 @@ def _replicas(_: dict[str, Any]) -> _Names:
 def _revisions(typed: dict[str, Any]) -> _Names:
     """Offer revisions of the app that was typed, the newest first."""
     for one in _asked("history", app=typed["app"])["rollouts"]:
-        yield one["revision"][:_SHORT], one.get("subject", "") or one.get("outcome", "")
+        yield short_id(one["revision"]), one.get("subject", "") or one.get("outcome", "")
 
 
 def _snapshots(typed: dict[str, Any]) -> _Names:
     """Offer releases of the app whose volumes were exported, the newest first."""
     for one in _asked("history", app=typed["app"])["volumes"]:
-        yield one["release"][:_SHORT], ", ".join(one["volumes"])
+        yield short_id(one["release"]), ", ".join(one["volumes"])
 
 
 def _images_of(typed: dict[str, Any]) -> _Names:

@@ -126,7 +126,14 @@ def default_of(field: msgspec.structs.FieldInfo) -> object:
 
 def _prose(text: str) -> list[str]:
     plain = text.replace("`", "")
-    return textwrap.wrap(plain, _WIDTH, initial_indent="# ", subsequent_indent="# ")
+    return textwrap.wrap(
+        plain,
+        _WIDTH,
+        initial_indent="# ",
+        subsequent_indent="# ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def value_text(value: object) -> str:

@@ -7,8 +7,9 @@ import re
 import time
 from typing import Any
 
-from supervisor.cli.show.screen import Cell, say
+from supervisor.cli.show.screen import Cell, is_terminal, say
 from supervisor.core.status.in_words import event_name
+from supervisor.kit.texts import short_id
 
 _WHAT_WIDTH = 12
 _SUBJECT_WIDTH = 28
@@ -39,7 +40,7 @@ def show_event(event: dict[str, Any], *, with_time: bool) -> None:
     kind = event["kind"]
     what = event_name(event)
     style = _STYLES.get(kind, "") if ok else "bad"
-    subject = _short(_subject(event))
+    subject = _fit(_short(_subject(event)))
     cells: list[Cell] = []
     if with_time:
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["time"]))
@@ -53,7 +54,7 @@ def show_event(event: dict[str, Any], *, with_time: bool) -> None:
         _short(event.get("reason", "")),
     ]
     if event.get("revision") and kind != "step":
-        cells.append((f"  {event['revision'][:8]}", "dim"))
+        cells.append((f"  {short_id(event['revision'])}", "dim"))
     if event.get("by"):
         cells.append((f"  by {event['by']}", "dim"))
     column = 23 if with_time else 2
@@ -61,6 +62,14 @@ def show_event(event: dict[str, Any], *, with_time: bool) -> None:
     indent = " " * column
     for line in event.get("detail", "").splitlines():
         say(indent, (line, "dim" if ok else "bad"))
+
+
+def _fit(subject: str) -> str:
+    """Leave out the middle of a long one on a terminal: what follows stays in its column."""
+    if len(subject) <= _SUBJECT_WIDTH or not is_terminal():
+        return subject
+    end = _SUBJECT_WIDTH // 2
+    return f"{subject[: _SUBJECT_WIDTH - end - 1]}…{subject[-end:]}"
 
 
 def _short(text: str) -> str:

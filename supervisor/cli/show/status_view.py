@@ -4,7 +4,7 @@ It takes the plain JSON of `model.status.Status` (see `client` for why), from `s
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from supervisor.cli.show import app_view, screen, webhook_view
@@ -12,11 +12,10 @@ from supervisor.cli.show.screen import Cell, say
 from supervisor.core.status.in_words import (
     apps_in_words,
     own_problems,
-    short,
     unknown_in_words,
     without_log,
 )
-from supervisor.kit.texts import count, lasting, relative
+from supervisor.kit.texts import count, lasting, relative, short_id
 
 
 def show_apps(apps: list[dict[str, Any]]) -> None:
@@ -27,8 +26,8 @@ def show_apps(apps: list[dict[str, Any]]) -> None:
         app_view.details(one, now, all_units=False)
 
 
-def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> None:
-    """Write it all; with `app`, that app with all its units."""
+def show(status: dict[str, Any], *, named: Collection[str] = (), now: float | None = None) -> None:
+    """Write it all; of apps that are `named`, these with all their units, and little else."""
     now = time.time() if now is None else now
     if not status["running"]:
         from supervisor.cli.daemon.absent import way_out
@@ -43,32 +42,31 @@ def show(status: dict[str, Any], *, app: str = "", now: float | None = None) -> 
         screen.finding(problem, indent="", note=_age(problem, status, now))
     if problems:
         say()
-    if not app:
-        _sources(status.get("sources", ()), now)
+    _sources(status.get("sources", ()), now, in_full=not named)
     if status.get("apps"):
         _apps(status["apps"], now)
     else:
         say(_no_apps(status))
     wrong = _by_app(status.get("incidents", ()))
-    for one in () if app else status.get("apps", ()):
+    for one in () if named else status.get("apps", ()):
         if incidents := wrong.get(one["name"]):
             app_view.wrong(one, incidents, now)
     for one in status.get("apps", ()):
-        if app:
+        if named:
             incidents = wrong.get(one["name"], [])
             app_view.details(one, now, incidents=incidents, all_units=True)
         elif one["name"] not in wrong:
             app_view.details(one, now, all_units=False)
-    for one in () if app else status.get("watches", ()):
+    for one in () if named else status.get("watches", ()):
         say()
         _watch(one)
-    if status.get("webhooks") and not app:
+    if status.get("webhooks") and not named:
         webhook_view.listener(status["webhooks"])
-    for one in () if app else status.get("registry_webhooks", ()):
+    for one in () if named else status.get("registry_webhooks", ()):
         webhook_view.registry(one, now)
-    for one in () if app else status.get("unknown_images", ()):
+    for one in () if named else status.get("unknown_images", ()):
         say(("! ", "warn"), unknown_in_words(one, now))
-    if not app and status["running"] and status.get("apps"):
+    if len(named) != 1 and status["running"] and status.get("apps"):
         say()
         say(_summary(status, problems))
 
@@ -88,11 +86,12 @@ def _age(problem: dict[str, Any], status: dict[str, Any], now: float) -> str:
     return app_view.age([one for one in same if one["text"] == text], now)
 
 
-def _sources(sources: list[dict[str, Any]], now: float) -> None:
+def _sources(sources: list[dict[str, Any]], now: float, *, in_full: bool) -> None:
+    """Write them; not `in_full` only what keeps them from being read."""
     rows: list[list[Cell]] = []
-    for source in sources:
+    for source in sources if in_full else ():
         place = source["location"] + (f" ({source['ref']})" if source.get("ref") else "")
-        subject = f"{short(source.get('revision', ''))} {source.get('subject', '')}".strip()
+        subject = f"{short_id(source.get('revision', ''))} {source.get('subject', '')}".strip()
         rows.append(
             [(source["name"], "strong"), place, _read(source, now), subject or ("-", "dim")]
         )
@@ -100,9 +99,9 @@ def _sources(sources: list[dict[str, Any]], now: float) -> None:
         screen.table(rows, header=("SOURCE", "FROM", "READ", "REVISION"), cut=("FROM", "REVISION"))
         say()
     for source in sources:
-        if source.get("webhook"):
+        if in_full and source.get("webhook"):
             webhook_view.source(source["name"], source["webhook"], now)
-        if source.get("proposal"):
+        if in_full and source.get("proposal"):
             _proposal(source["name"], source["proposal"])
         if source.get("error"):
             began = source.get("error_since")
@@ -110,7 +109,7 @@ def _sources(sources: list[dict[str, Any]], now: float) -> None:
             say(("✗ ", "bad"), f"{source['name']}: {source['error']}", (since, "dim"))
         for finding in source.get("findings", ()):
             screen.finding(finding, indent="")
-    parts = ("error", "findings", "webhook", "proposal")
+    parts = ("error", "findings", *(("webhook", "proposal") if in_full else ()))
     if any(source.get(part) for source in sources for part in parts):
         say()
 
@@ -145,9 +144,9 @@ def _apps(apps: list[dict[str, Any]], now: float) -> None:
     rows: list[list[Cell]] = []
     for app in apps:
         revision, wanted = app.get("revision", ""), app.get("wanted_revision", "")
-        text = short(revision) or "-"
+        text = short_id(revision) or "-"
         if wanted and wanted != revision:
-            text += f" → {short(wanted)}"
+            text += f" → {short_id(wanted)}"
         rows.append(
             [
                 (app["name"], "strong"),

@@ -21,6 +21,7 @@ from supervisor.core.health.release import in_words, release_in_words
 from supervisor.core.images.words import short_name
 from supervisor.core.plan.rollout import has_way_back
 from supervisor.kit.clock import Clock
+from supervisor.kit.texts import short_id
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.events import EventKind
 from supervisor.model.image import ImageKnowledge, ImageOrder
@@ -119,7 +120,7 @@ class Recorder(msgspec.Struct, kw_only=True):
         if before and before.revision:
             tried_before = self.ledger.rollouts(app.name)
             last = next((one for one in tried_before if one.release == before.release), None)
-            was = f"was at {in_words(last, app) if last else before.revision[:12]}"
+            was = f"was at {in_words(last, app) if last else short_id(before.revision)}"
         started = self.ledger.applied_app(app.name)
         units = set(app.runtime_units)
         # What another app is about to take is known by what it was started with here.

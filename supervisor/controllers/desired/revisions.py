@@ -11,6 +11,7 @@ from supervisor.controllers.desired.app_renderer import AppRenderer
 from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Ledger, SourceReader
 from supervisor.core.health.gate import is_on
+from supervisor.kit.texts import short_id
 from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Manifest
@@ -62,7 +63,7 @@ class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
         return {
             one.name: (
                 one.finding(
-                    f"cannot bring it to {one.revision[:12]}, where it is held:"
+                    f"cannot bring it to {short_id(one.revision)}, where it is held:"
                     " its files are not stored any more",
                     hint=f"podvisor resume {one.name} brings it to what its source asks for",
                 ),

@@ -20,6 +20,7 @@ from supervisor.core.health.gate import is_on
 from supervisor.core.health.release import in_words
 from supervisor.core.plan.rollout import older_release
 from supervisor.kit.clock import Clock
+from supervisor.kit.ordered_by import ORDERED_BY
 from supervisor.kit.texts import count, format_duration, with_why
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.app import Deployment, DesiredApp
@@ -48,7 +49,9 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
         until = now + order.seconds if order.seconds else 0.0
         length = f"for {format_duration(order.seconds)}" if order.seconds else "until resumed"
         for app in order.apps or ("",):
-            self.suspensions.suspend(Suspension(app=app, at=now, until=until, reason=order.reason))
+            self.suspensions.suspend(
+                Suspension(app=app, at=now, until=until, reason=order.reason, by=ORDERED_BY.get())
+            )
             why = with_why(length, order.reason)
             self.ledger.log(EventKind.SUSPENDED, app=app, reason=why)
         self.desired_state.images_changed()
@@ -227,6 +230,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
             instead_of=said,
             at=self.clock.now(),
             reason=order.reason,
+            by=ORDERED_BY.get(),
         )
         if scale.replicas > 1 and unit.only_one:
             hint = "let it name the instance: %i"

@@ -27,6 +27,7 @@ from supervisor.core.images.writeback import (
     tag_change,
 )
 from supervisor.kit.clock import Clock
+from supervisor.kit.texts import short_id
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
@@ -337,7 +338,7 @@ class WriteBackController(msgspec.Struct, kw_only=True):
                 self.ledger.put(written, key)
                 where = f"branch {own}" if own else "Git"
                 says = f"{one.path} names {one.tag}, not {was}"
-                why = f"written to {where} in {commit.oid[:12]}: {says}"
+                why = f"written to {where} in {short_id(commit.oid)}: {says}"
                 self.ledger.log(EventKind.IMAGE, app=one.app, subject=one.image, reason=why)
 
     def _log(self, kind: EventKind, line: _Line, why: str) -> None:

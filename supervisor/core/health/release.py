@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 
 from supervisor.core.images.words import pin_in_words
+from supervisor.kit.texts import short_id
 from supervisor.model.image import Pin
 from supervisor.model.rollout import Rollout
 from supervisor.model.source import AppRevision
@@ -39,7 +40,7 @@ def images_between(one: AppRevision | None, other: AppRevision) -> tuple[Pin, ..
 def in_words(app: AppRevision, beside: AppRevision | None) -> str:
     """Say shortly what an app is at: its revision, or its images where only these are others."""
     images = dict.fromkeys(map(pin_in_words, images_between(beside, app)))
-    return ", ".join(images) or app.revision[:_SHORT]
+    return ", ".join(images) or short_id(app.revision)
 
 
 def release_in_words(rollout: Rollout) -> str:

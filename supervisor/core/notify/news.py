@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from supervisor.kit.texts import count
+from supervisor.kit.texts import count, short_id
 from supervisor.model.events import Event, EventKind
 from supervisor.model.image import HeldUpdate
 from supervisor.model.incident import Incident, IncidentCode
@@ -105,7 +105,7 @@ def of_event(event: Event) -> News | None:
     """Return what an entry of the event log is news of, if of anything."""
     match event.kind:
         case EventKind.APPLIED:
-            text = f"{event.app} runs {event.revision[:12]} of {event.source}, and is well"
+            text = f"{event.app} runs {short_id(event.revision)} of {event.source}, and is well"
             if event.reason:
                 text += f" ({event.reason})"
             log = (event.detail,) if event.detail else ()

@@ -13,6 +13,7 @@ from supervisor.core.health.release import in_words as in_words_of
 from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.step_text import in_words
 from supervisor.core.plan.unit_inputs import recorded
+from supervisor.kit.texts import short_id
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.errors import Finding, Stalled
 from supervisor.model.need import Need, undone
@@ -118,8 +119,8 @@ def cut_short(
 def _why_cut(deployment: Deployment, tried: Rollout, observed: Observed, *, goes_on: bool) -> str:
     """Say what became of a release on trial, and for which newer one."""
     wanted, last_good = deployment.wanted, deployment.last_good
-    newest = in_words_of(wanted, tried) if wanted else deployment.newest[:12]
-    if newest in ("", tried.revision[:12]):
+    newest = in_words_of(wanted, tried) if wanted else short_id(deployment.newest)
+    if newest in ("", short_id(tried.revision)):
         return "was cut short"
     why = f"was still on trial when {newest} came"
     here = observed.inventory.images
@@ -201,7 +202,7 @@ def older_release(rollouts: Sequence[Rollout], wish: str, *, passed: Container[s
         )
     newest = chosen[-1]
     if newest.outcome is Outcome.FAILED:
-        why = f"{newest.revision[:12]} failed here: {newest.reason}"
+        why = f"{short_id(newest.revision)} failed here: {newest.reason}"
         raise Stalled(f"cannot roll back: {why}", hint=hint)
     return newest
 

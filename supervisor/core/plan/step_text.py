@@ -1,6 +1,6 @@
 """What a step is about, in words: for the event log, and for plans that are held back."""
 
-from supervisor.kit.texts import format_duration
+from supervisor.kit.texts import format_duration, short_id
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.plan import (
     CutTrial,
@@ -22,9 +22,9 @@ def subject_of(step: Step) -> str:
     if isinstance(step, WriteFile):
         return step.file.path
     if isinstance(step, TryRevision | CutTrial):
-        return step.trial.revision[:12]
+        return short_id(step.trial.revision)
     if isinstance(step, Quarantine):
-        return step.failed.revision[:12]
+        return short_id(step.failed.revision)
     if isinstance(step, SetHealthInterval):
         return f"every {format_duration(step.seconds)}"
     names = (

@@ -8,21 +8,14 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from supervisor.kit.texts import count, format_duration, lasting, local_time, relative
-
-_SHORT = 8
-
-
-def short(revision: str) -> str:
-    """Shorten a commit id as people do."""
-    return revision[:_SHORT]
+from supervisor.kit.texts import count, format_duration, lasting, local_time, relative, short_id
 
 
 def hold_in_words(app: str, revision: str, *, instead_of: str, images: str = "") -> str:
     """Say where a person holds an app, and how that ends; `images` as of `Hold`."""
     return (
-        f"held at {images or short(revision)}: until podvisor resume {app}, or until something"
-        f" newer than {short(instead_of)} is pushed"
+        f"held at {images or short_id(revision)}: until podvisor resume {app}, or until something"
+        f" newer than {short_id(instead_of)} is pushed"
     )
 
 
@@ -85,13 +78,18 @@ def orders_in_words(app: dict[str, Any], now: float) -> Iterator[str]:
         since = relative(scale["at"], now=now)
         why = f", {scale['reason']}" if scale.get("reason") else ""
         says = f"its file says {scale['instead_of']}"
-        yield f"{scale['unit']} was scaled to {asked} {since}{why}; {says}"
+        yield f"{scale['unit']} was scaled to {asked} {since}{_by(scale)}{why}; {says}"
     if order := app.get("suspension"):
         until = order.get("until", 0.0)
         end = f"ends {relative(until, now=now)}" if until else "until podvisor resume"
         why = f", {order['reason']}" if order.get("reason") else ""
-        due = count(len(app.get("held_back", ())), "step")
-        yield f"suspended {relative(order['at'], now=now)} ({end}){why}: {due} held back"
+        text = f"suspended {relative(order['at'], now=now)}{_by(order)} ({end}){why}"
+        steps = len(app.get("held_back", ()))
+        yield f"{text}: {count(steps, 'step')} held back" if steps else text
+
+
+def _by(order: dict[str, Any]) -> str:
+    return f" by {order['by']}" if order.get("by") else ""
 
 
 def health_in_words(unit: dict[str, Any], now: float, *, is_kept: bool = False) -> str:

@@ -11,11 +11,11 @@ import msgspec
 
 from supervisor.core.health.release import images_between
 from supervisor.core.images.words import pin_in_words
-from supervisor.core.status.in_words import health_in_words, short
+from supervisor.core.status.in_words import health_in_words
 from supervisor.core.status.overview import Line, overview
 from supervisor.core.status.why_material import Material
 from supervisor.core.status.why_units import last_steps, step_in_words, what_came_before
-from supervisor.kit.texts import count, format_duration, one_line, with_why
+from supervisor.kit.texts import count, format_duration, one_line, short_id, with_why
 from supervisor.model.events import Event, EventKind
 from supervisor.model.image import Pin
 from supervisor.model.observed import AppliedApp
@@ -83,7 +83,7 @@ def _release(material: Material) -> Iterator[Fact]:
     tried = next((one for one in material.rollouts if one.release == applied.release), None)
     subject = _quoted(tried.subject) if tried else ""
     source = f" of source {applied.source}" if applied.source else ""
-    text = f"{app} runs {short(applied.revision)}{subject}{source}"
+    text = f"{app} runs {short_id(applied.revision)}{subject}{source}"
     if tried and tried.outcome is Outcome.GOOD and _lasted(tried):
         text += f", which passed its gate after {_lasted(tried)}"
     yield Fact(
@@ -117,7 +117,7 @@ def _why_released(
 def _why_held(material: Material, held: Hold) -> Cause:
     told = _last(material.events, EventKind.HELD)
     reason = _named(told.reason, told) if told else f"{_ANYBODY} rolled it back"
-    text = f"{reason}, while its source asked for {short(held.instead_of)}"
+    text = f"{reason}, while its source asked for {short_id(held.instead_of)}"
     return Cause(text=text, at=held.at, event=told.id if told else 0)
 
 
@@ -164,7 +164,7 @@ def _why_revision(material: Material, source: str, revision: str, before: float)
     if told is None:
         return
     by = f" ({told.detail})" if told.detail else ""
-    text = f"source {source} came to {short(revision)}{_quoted(told.reason)}{by}"
+    text = f"source {source} came to {short_id(revision)}{_quoted(told.reason)}{by}"
     yield Cause(text=text, at=told.time, event=told.id)
     yield _why_noticed(material, told)
 
@@ -198,7 +198,7 @@ def _newer(material: Material) -> Iterator[Fact]:
     release = material.applied.release if material.applied else ""
     if newest and newest.release != release:
         causes = tuple(_why_revision(material, newest.source, newest.revision, newest.began_at))
-        what = f"{short(newest.revision)}{_quoted(newest.subject)}"
+        what = f"{short_id(newest.revision)}{_quoted(newest.subject)}"
         if newest.outcome is Outcome.FAILED:
             yield Fact(
                 about=FactKind.NEWER,
@@ -222,7 +222,7 @@ def _refused(material: Material) -> Iterator[Fact]:
     last = _last(material.events, EventKind.REFUSED, EventKind.APPLIED, EventKind.RECOVERED)
     if last is None or last.kind is not EventKind.REFUSED:
         return
-    what = f"{short(last.revision)} is refused" if last.revision else "its newest is refused"
+    what = f"{short_id(last.revision)} is refused" if last.revision else "its newest is refused"
     place = f" ({last.subject})" if last.subject else ""
     causes = _why_revision(material, last.source, last.revision, last.time)
     text = with_why(f"{what}{place}", last.reason)
@@ -289,7 +289,7 @@ def _units(material: Material) -> Iterator[Fact]:
             continue
         causes = [*what_came_before(material.events, step)]
         if tried and step.ok:
-            text = f"{short(tried.revision)}{_quoted(tried.subject)} came"
+            text = f"{short_id(tried.revision)}{_quoted(tried.subject)} came"
             causes.append(Cause(text=text, at=tried.began_at))
             causes += _why_revision(material, tried.source, tried.revision, tried.began_at)
         text = step_in_words(step)

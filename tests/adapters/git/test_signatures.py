@@ -145,7 +145,7 @@ async def test_what_nobody_signed_is_refused_and_the_last_good_one_stays(
     first = await sources.fetch("s", settings)
     bad = author.commit("2")
     said = await refusal(sources, settings)
-    assert f"cannot deploy revision {bad[:12]}" in said
+    assert f"cannot deploy revision {bad[:8]}" in said
     assert "made by Mallory <m@example.org>" in said
     assert "it is not signed" in said
     assert await sources.stored("s") == first

@@ -219,7 +219,7 @@ def test_what_is_news_of_the_event_log():
         kind=EventKind.APPLIED, app="web", source="home", revision="a" * 40, reason="new"
     )
     news = of_event(applied)
-    assert news.text == "web runs aaaaaaaaaaaa of home, and is well (new)"
+    assert news.text == "web runs aaaaaaaa of home, and is well (new)"
     assert of_event(Event(kind=EventKind.STEP, app="web")) is None
     assert of_event(Event(kind=EventKind.STARTED, code="started", reason="podvisor 1")) is None
     for code in ("started-crashed", "started-power-lost"):
