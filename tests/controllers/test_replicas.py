@@ -421,3 +421,32 @@ async def test_scaling_is_about_the_release_that_runs(world):
         assert new(world, 1) == instances(1, 2, 3, 4, 5)
         (order,) = world.ledger.all(Scale).values()
         assert order.instead_of == 3
+
+
+async def test_an_order_to_scale_neither_ends_nor_renews_what_was_taken_back(world):
+    """Whether units of it are down meanwhile or not."""
+    heard = []
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1), turns=3)
+        daemon.incidents.subscribe(
+            lambda opened, over: heard.append(
+                ([one.key for one in opened], [one.key for one in over])
+            )
+        )
+        world.machine.bad.add(oid("v=2 "))
+        await deploy(world, daemon, web(2), turns=3)
+        heard.clear()
+        (one,) = daemon.service.status().incidents
+        for replicas in (4, 0, None):
+            await scale(daemon, replicas)
+            for name in sorted(set(world.machine.running))[:1]:
+                world.systemd.dies(name)
+                assert {i.code for i in daemon.service.status().incidents} <= {
+                    "app-reverted",
+                    "unit-down",
+                }
+            await rest(daemon, 100)
+            after = {i.key: i.opened_at for i in daemon.service.status().incidents}
+            assert after == {one.key: one.opened_at}
+        changed = {key for opened, over in heard for key in (*opened, *over)}
+        assert not {key for key in changed if not key.startswith("unit-down/")}

@@ -16,6 +16,7 @@ from supervisor.core.plan.unit_inputs import recorded
 from supervisor.kit.texts import short_id
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.errors import Finding, Stalled
+from supervisor.model.incident import IncidentCode
 from supervisor.model.need import Need, undone
 from supervisor.model.observed import Observed
 from supervisor.model.plan import (
@@ -173,6 +174,7 @@ def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
             f"{what} was taken back to {runs}, as {failed.reason}",
             hint="push a newer one, or have it tried again",
             command=f"podvisor retry {deployment.name}",
+            code=IncidentCode.APP_REVERTED,
             log=failed.log,
         )
 

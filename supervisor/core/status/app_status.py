@@ -22,6 +22,7 @@ from supervisor.model.ending import Ending
 from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import Event, EventKind
 from supervisor.model.health import Health
+from supervisor.model.incident import IncidentCode
 from supervisor.model.need import Need, NeedKind, unit_need
 from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState, UnitState
 from supervisor.model.plan import Verdict
@@ -30,6 +31,8 @@ from supervisor.model.rollout import GateState, Outcome
 from supervisor.model.status import AppState, AppStatus, UnitStatus
 
 _WELL = (AppState.READY, AppState.INACTIVE)
+_KINDS = {IncidentCode.APP_REVERTED: EventKind.REVERTED}
+"""Entries for findings that say by themselves what they are; else the app's state says it."""
 _AT_REST = (AppState.KEPT, AppState.HELD, AppState.UNKNOWN, *_WELL)
 
 
@@ -316,12 +319,11 @@ def with_known_since(status: AppStatus, old: AppStatus | None) -> AppStatus:
 def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> Iterator[Event]:
     """Entries for the event log: what was refused, waits, or is well again."""
     known = {_said(finding) for finding in old.findings} if old else set()
-    kinds = {AppState.REFUSED: EventKind.REFUSED, AppState.REVERTED: EventKind.REVERTED}
-    refusal = kinds.get(new.state, EventKind.ERROR)
+    refusal = EventKind.REFUSED if new.state is AppState.REFUSED else EventKind.ERROR
     for finding in new.findings:
         if finding.fatal and _said(finding) not in known:
             yield Event(
-                kind=refusal,
+                kind=_KINDS.get(finding.code, refusal) if finding.code else refusal,
                 ok=False,
                 app=new.name,
                 source=new.source,
