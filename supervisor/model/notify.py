@@ -44,6 +44,8 @@ class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When it ends by itself, if that is known: seconds since the epoch."""
     is_end: bool = False
     """Whether it is the end of something that was told."""
+    is_gone: bool = False
+    """Whether that is so since its app was removed."""
     times: int = 0
     """Of what comes and goes, how often it came in the last hour; else 0."""
     not_before: float = 0.0

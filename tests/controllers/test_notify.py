@@ -4,9 +4,10 @@ import anyio
 import msgspec
 import pytest
 
+from supervisor.core.notify.news import of_event
 from supervisor.core.status.overview import overview
 from supervisor.model.errors import Retry, Stalled
-from supervisor.model.events import EventKind
+from supervisor.model.events import EventKind, EventQuery
 from supervisor.model.incident import Incident
 from supervisor.model.notify import Outbox
 from supervisor.model.notify_settings import NotifyKind, NotifySettings
@@ -67,6 +68,26 @@ async def test_a_crash_is_told_once_with_what_to_do_and_its_end_once(told):
         await anyio.sleep(80_000)
         assert len(told.messenger.sent) == 2
     assert not told.ledger.get(Outbox, "phone").told
+
+
+async def test_what_is_removed_is_gone_and_not_well_again(told):
+    bad = {"photos/b.container": "image=gone:1", "photos/c.container": "image=gone:2"}
+    async with told.running() as daemon:
+        web = {"web/web.container": ""}
+        await told.push(daemon, PHOTOS | bad | web)
+        await anyio.sleep(100)
+        await told.push(daemon, web)
+        await anyio.sleep(100)
+        assert told.messenger.titles == ["2 problems: photos", "photos was removed"]
+        after = told.messenger.sent[1][1]
+        assert after.body == "photos was removed, and with it what was wrong"
+        assert after.type == "info"
+        assert not told.ledger.get(Outbox, "phone").told
+        for event in told.events(EventKind.REMOVED):
+            command = of_event(event).command.split()
+            assert command[:2] == ["podvisor", "events"]
+            query = EventQuery(app=command[2])
+            assert [one async for one in daemon.service.events(query)], "what is named, answers"
 
 
 async def test_what_is_over_before_it_was_sent_is_not_sent(told):

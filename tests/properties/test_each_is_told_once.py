@@ -49,6 +49,7 @@ class World:
             self.settings,
             lasting=self.open,
             happened=happened,
+            apps="abc",
             is_whole=is_whole,
             now=self.now,
         )

@@ -198,6 +198,7 @@ class NotifyController(msgspec.Struct, kw_only=True):
                     # Its own trouble is for others to tell.
                     lasting={key: one for key, one in lasting.items() if key != _own(name)},
                     happened=[one for at, one in happened if not at or at > before.event_id],
+                    apps=board.apps,
                     is_whole=board.has_looked,
                     now=now,
                 )

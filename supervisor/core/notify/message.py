@@ -93,6 +93,8 @@ def _headline(batch: Sequence[News], rest: int) -> str:
         who = plain(one.who, 40)
         if rest:
             return f"one problem of {who} is over, {_going_on(rest)}"
+        if one.is_gone:
+            return f"{who} was removed"
         if one.times and not one.is_end:
             return f"{who} {_flaps(one)}"
         if one.kind in _HEADLINES:
@@ -117,7 +119,7 @@ def _names(names: Collection[str]) -> str:
 
 
 def _type(batch: Iterable[News], *, is_well: bool) -> MessageType:
-    kinds = {NotifyKind.RECOVERED if one.is_end else one.kind for one in batch}
+    kinds = {NotifyKind.RECOVERED if one.is_end else one.kind for one in batch if not one.is_gone}
     if kinds & _BAD:
         return MessageType.FAILURE
     if not is_well or kinds & {NotifyKind.CRASH, NotifyKind.WAITING}:

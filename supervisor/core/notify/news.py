@@ -103,6 +103,7 @@ def of_board(apps: Iterable[AppStatus], proposals: Mapping[str, ProposalStatus])
 
 def of_event(event: Event) -> News | None:
     """Return what an entry of the event log is news of, if of anything."""
+    command = f"podvisor history {event.app}"
     match event.kind:
         case EventKind.APPLIED:
             text = f"{event.app} runs {short_id(event.revision)} of {event.source}, and is well"
@@ -111,6 +112,7 @@ def of_event(event: Event) -> News | None:
             log = (event.detail,) if event.detail else ()
         case EventKind.REMOVED:
             text, log = f"{event.app} was removed: {event.reason}", ()
+            command = f"podvisor events {event.app}"  # its releases went with it
         case EventKind.STARTED if event.code in _CUT_OFF:
             return News(
                 key=f"crash {event.id}",
@@ -129,7 +131,7 @@ def of_event(event: Event) -> News | None:
         app=event.app,
         text=text,
         hint="; ".join(log),
-        command=f"podvisor history {event.app}",
+        command=command,
         since=event.time,
     )
 
@@ -162,16 +164,15 @@ def _of_update(update: HeldUpdate) -> News:
 
 def counted(kinds: Iterable[News]) -> str:
     """Say how many of which kind there are: `2 problems, 1 recovered`."""
-    numbers: dict[str, int] = {}
+    numbers: dict[tuple[str, str], int] = {}
     for one in kinds:
-        word = NotifyKind.RECOVERED if one.is_end and one.lasts is Lasts.OPEN else one.kind
+        is_over = one.is_end and one.lasts is Lasts.OPEN
+        word = _GONE if one.is_gone else _NAMES[NotifyKind.RECOVERED if is_over else one.kind]
         numbers[word] = numbers.get(word, 0) + 1
-    return ", ".join(_number(word, number) for word, number in numbers.items())
+    return ", ".join(count(number, *word) for word, number in numbers.items())
 
 
-def _number(word: str, number: int) -> str:
-    one, many = _NAMES[NotifyKind(word)]
-    return count(number, one, many)
+_GONE = ("removed", "removed")
 
 
 _NAMES = {

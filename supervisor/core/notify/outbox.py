@@ -7,7 +7,7 @@ calm for a while. A moment that lies in the future was seen before the clock was
 back, and counts as now.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import tzinfo
 from fnmatch import fnmatchcase
 
@@ -42,10 +42,11 @@ def noticed(
     *,
     lasting: Mapping[str, News],
     happened: Iterable[News] = (),
+    apps: Container[str],
     is_whole: bool,
     now: float,
 ) -> Outbox:
-    """Take in what is so now, and what has happened.
+    """Take in what is so now, and what has happened; `apps` are those that there are.
 
     Unless it `is_whole`, what is not among `lasting` may still be so.
     """
@@ -73,8 +74,8 @@ def noticed(
             told[key] = Told(news=one, at=now, is_silent=True)
     if is_whole:
         for key in [key for key in told if key not in lasting]:
-            end = waiting.get(key) or _end_of(told[key], lasting, now)
-            if end and is_wanted(end, settings):
+            end = waiting.get(key) or _end_of(told[key], lasting, now, apps=apps)
+            if end and is_wanted(end, settings) and not _is_said(end, waiting):
                 waiting[key] = end
                 continue
             waiting.pop(key, None)
@@ -177,13 +178,16 @@ def _is_calm(told: Told, now: float) -> bool:
     return bool(told.over_at) and now >= told.over_at + CALM
 
 
-def _end_of(told: Told, lasting: Iterable[str], now: float) -> News | None:
+def _end_of(told: Told, lasting: Iterable[str], now: float, *, apps: Container[str]) -> News | None:
     """Return what is to be told of an end; None if that is no news."""
     begun = told.news
+    is_gone = bool(begun.app) and begun.app not in apps
     same = begun.key.rpartition(" ")[0]
     if begun.lasts is Lasts.OPEN:
         lasted = format_duration(max(1, round(now - begun.since)))
         kind, text = NotifyKind.RECOVERED, f"{begun.end or begun.text}, after {lasted}"
+        if is_gone:
+            text = f"{begun.app} was removed, and with it what was wrong"
     elif any(one.rpartition(" ")[0] == same for one in lasting):
         return None  # a newer one waits
     elif 0 < begun.until <= now + _TICK_SECONDS:
@@ -198,9 +202,16 @@ def _end_of(told: Told, lasting: Iterable[str], now: float) -> News | None:
         about=begun.about,
         text=text,
         is_end=True,
+        is_gone=is_gone and begun.lasts is Lasts.OPEN,
         not_before=now + CALM if begun.times else 0.0,
         since=now,
     )
+
+
+def _is_said(end: News, waiting: Mapping[str, News]) -> bool:
+    """Whether the removal of an app, which ends all that was wrong with it, is to be told."""
+    mine = (one for one in waiting.values() if one.app == end.app and one.key != end.key)
+    return end.is_gone and any(one.is_gone for one in mine)
 
 
 def _is_timed(news: News, settings: NotifySettings) -> bool:

@@ -230,4 +230,5 @@ def test_what_is_news_of_the_event_log():
         )
     removed = of_event(Event(kind=EventKind.REMOVED, app="web", reason="no longer in the source"))
     assert removed.text == "web was removed: no longer in the source"
+    assert removed.command == "podvisor events web", "of its releases nothing is left"
     assert removed.key == news.key

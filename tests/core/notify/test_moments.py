@@ -94,7 +94,7 @@ def follow(events, *steps):
     outbox, said = Outbox(), []
     for now, *standing in steps:
         lasting = {one.key: one for one in standing}
-        outbox = noticed(outbox, settings, lasting=lasting, is_whole=True, now=now)
+        outbox = noticed(outbox, settings, lasting=lasting, apps=["web"], is_whole=True, now=now)
         told = batch(outbox, settings, now)
         said += [(one.kind, one.text) for one in told]
         outbox = sent(outbox, told, title="t", now=now)
