@@ -24,6 +24,9 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     token: SecretRef = SecretRef("")
     """Where the token is (`file:` or `credential:`) by which people log in and programs ask, at
     least 20 characters; needed wherever `listen` is not this machine alone."""
+    require_login: bool = False
+    """Whether who only looks has to say who it is, too, by `token` or `user_header`; who comes from
+    other machines always has to."""
     user_header: Annotated[str, Rule(example="Remote-User", format="header")] = ""
     """The header in which a reverse proxy that has people log in says who it is. Whoever reaches
     `listen` can write it: that should be a Unix socket that only the proxy has."""

@@ -5,7 +5,7 @@
 | a program | `Authorization: Bearer TOKEN` |
 | a person who logged in | a signed cookie, which no script reads and no other site sends |
 | a person whom a reverse proxy let in | a header of the proxy's, from this machine only |
-| anybody, where nobody but this machine comes | may look, and nothing else |
+| anybody, where no login is required | may look, and nothing else |
 """
 
 import re
@@ -50,7 +50,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     """Of the reverse proxy; empty is none."""
     actions: bool = False
     is_closed: bool = False
-    """Whether who only looks has to say who it is, too: others than this machine come here."""
+    """Whether who only looks has to say who it is, too."""
     tries: TokenBuckets = msgspec.field(
         default_factory=lambda: TokenBuckets(per_minute=_TRIES_PER_MINUTE)
     )
@@ -64,6 +64,10 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         if self._is_shown_to_known(request) and not visitor.is_known:
             if request.path.startswith(_FOR_PROGRAMS):
                 raise web.HTTPUnauthorized(text="send the token", headers=_BEARER)
+            if self.token is None:
+                raise web.HTTPForbidden(
+                    text=f"Nobody says who you are: {self.user_header} is empty."
+                )
             raise web.HTTPSeeOther(f"/login?next={quote(request.path_qs, safe='')}")
         before = VISITOR.set(visitor)
         try:

@@ -21,6 +21,7 @@ def place(tmp_path: Path) -> Path:
     ("options", "said"),
     [
         (("--listen", "127.0.0.1:19079", "--actions"), "there is no way to know whose they are"),
+        (("--listen", "127.0.0.1:19079", "--require-login"), "nobody could look"),
         (ALL, "nobody is asked who it is"),
         ((*ALL, "--token", "file:{}", "--user-header", "X-User"), "nobody is asked who it is"),
         (("--listen", "127.0.0.1:19079", "--token", "podman:x"), "cannot find a token at"),

@@ -493,6 +493,13 @@ class TestBehindAProxy:
 
 
 class TestWhereOthersCome:
+    async def test_behind_a_proxy_alone_too(self, make: Any, service: OrderService) -> None:
+        page = await make(token=None, user_header="Remote-User", is_closed=True)
+        for path, status in (("/", 403), ("/v1/status", 401), ("/metrics", 401)):
+            assert (await page.get(path)).status == status
+            assert (await page.get(path, headers={"Remote-User": "bea"})).status == 200
+        assert "Remote-User is empty" in await (await page.get("/")).text()
+
     async def test_who_looks_says_who_it_is(self, make: Any, service: OrderService) -> None:
         page = await make(actions=False, is_closed=True)
         for path in ("/", "/apps/web", "/events"):

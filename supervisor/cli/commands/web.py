@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     metavar="PLACE",
     help="Where the token is that people log in with: file:PATH or credential:NAME.",
 )
+@click.option("--require-login", is_flag=True, help="Show nothing to who says not who it is.")
 @click.option(
     "--user-header",
     default="",
@@ -49,6 +50,7 @@ def command(
     idle: float,
     actions: bool,
     token: str | None,
+    require_login: bool,
     user_header: str,
 ) -> int:
     r"""Serve the page that shows how everything stands, and metrics.
@@ -71,13 +73,14 @@ def command(
     from supervisor.web.process import handed_over, is_for_all, serve
 
     listeners = handed_over()
+    for_all = any(map(is_for_all, listeners)) or web_rules.is_for_all(listen or "")
     access = Access(
         token=read_token(SecretRef(token)) if token else None,
         user_header=user_header,
         actions=actions,
-        is_closed=any(map(is_for_all, listeners)) or web_rules.is_for_all(listen or ""),
+        is_closed=for_all or require_login,
     )
-    _check(access)
+    _check(access, for_all=for_all)
     if not listeners:
         listeners = [_bound(listen)]
         screen.say("podvisor's page is at ", (f"http://{listen}/", "strong"))
@@ -95,16 +98,19 @@ def command(
     return codes.OK
 
 
-def _check(access: "Access") -> None:
+def _check(access: "Access", *, for_all: bool) -> None:
     """Raise Refused where somebody could order, or look from elsewhere, who says not who it is."""
     if access.actions and not (access.token or access.user_header):
         hint = "--token file:PATH, or --user-header NAME behind a reverse proxy"
         raise Refused("cannot take orders: there is no way to know whose they are", hint=hint)
-    if access.is_closed and (access.user_header or not access.token):
+    if for_all and (access.user_header or not access.token):
         raise Refused(
             "cannot be there for everybody who reaches this machine: nobody is asked who it is",
             hint="--token file:PATH, without --user-header",
         )
+    if access.is_closed and not (access.token or access.user_header):
+        hint = "--token file:PATH, or --user-header NAME behind a reverse proxy"
+        raise Refused("nobody could look: there is no way to know who it is", hint=hint)
 
 
 def _bound(listen: str | None) -> socket.socket:

@@ -90,6 +90,8 @@ def page_units(web: WebSettings, *, python: Sequence[str], alone: bool) -> dict[
         words += ["--host", name]
     if web.actions:
         words.append("--actions")
+    if web.require_login:
+        words.append("--require-login")
     if web.user_header:
         words += ["--user-header", web.user_header]
     token = ""

@@ -22,6 +22,7 @@ def web_problems(web: Mapping[str, Any], wrong: Collection[Path]) -> Iterator[Pr
     said = {name: value for name, value in web.items() if (*_SECTION, name) not in wrong}
     listen, token = str(said.get("listen", "")), str(said.get("token", ""))
     header, actions = str(said.get("user_header", "")), said.get("actions", False)
+    is_closed = said.get("require_login", False)
     if token.startswith("podman:"):
         hint = f"the page has no Podman: {_EXAMPLE}, or credential:NAME"
         yield Problem((*_SECTION, "token"), "“token” cannot be a secret of Podman's", hint)
@@ -29,6 +30,9 @@ def web_problems(web: Mapping[str, Any], wrong: Collection[Path]) -> Iterator[Pr
     if actions and not (token or header or unread):
         message = "nobody can order anything: there is no way to know who it is"
         yield Problem((*_SECTION, "actions"), message, _EXAMPLE_HINT)
+    if is_closed and not (token or header or unread):
+        message = "nobody could look: there is no way to know who it is"
+        yield Problem((*_SECTION, "require_login"), message, _EXAMPLE_HINT)
     if is_for_all(listen):
         if header:
             message = f"whoever reaches {shown_text(listen)} can write “{header}”, and be anybody"
@@ -37,7 +41,7 @@ def web_problems(web: Mapping[str, Any], wrong: Collection[Path]) -> Iterator[Pr
         elif not token and (*_SECTION, "token") not in wrong:
             message = f"{shown_text(listen)} is for everybody who reaches this machine"
             yield Problem((*_SECTION, "listen"), message, _EVERYBODY_HINT)
-    elif header and actions and listen and not is_socket(listen):
+    elif header and (actions or is_closed) and listen and not is_socket(listen):
         message = f"whatever runs on this machine can write “{header}” to {shown_text(listen)}"
         hint = 'have it listen where only the proxy is: listen = "~/page/page.sock"'
         yield Problem((*_SECTION, "user_header"), message, hint, fatal=False)

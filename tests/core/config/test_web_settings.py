@@ -17,6 +17,8 @@ HEADER = "user_header = 'X-Forwarded-User'"
         "listen = '/run/user/1000/page.sock'",
         f"listen = '0.0.0.0:9079'\n{TOKEN}",
         f"listen = '127.0.0.1:9079'\nactions = true\n{TOKEN}",
+        f"listen = '127.0.0.1:9079'\nrequire_login = true\n{TOKEN}",
+        "listen = '~/page/page.sock'\nrequire_login = true\nuser_header = 'Remote-User'",
         "actions = true\ntoken = 'credential:page-token'",
         "listen = '~/page/page.sock'\nactions = true\nuser_header = 'Remote-User'",
     ],
@@ -43,6 +45,7 @@ def test_accepted(text: str) -> None:
         ("token = 'x'", "write file:/PATH, credential:NAME"),
         ("token = 'podman:page'", "“token” cannot be a secret of Podman's"),
         ("actions = true", ":2: nobody can order anything"),
+        ("require_login = true", ":2: nobody could look"),
         ("actions = 'yes'", "“actions” must be true or false"),
         (f"actions = true\n{HEADER}\nlisten = '0.0.0.0:9'", "can write “X-Forwarded-User”"),
         (f"actions = true\n{HEADER}\n{TOKEN}\nlisten = '[::]:9'", "can write “X-Forwarded-User”"),
@@ -61,6 +64,7 @@ def test_refused(text: str, said: str) -> None:
     ("text", "said"),
     [
         (f"listen = '127.0.0.1:9'\nactions = true\n{HEADER}", "whatever runs on this machine"),
+        (f"listen = '[::1]:9'\nrequire_login = true\n{HEADER}", "whatever runs on this machine"),
     ],
 )
 def test_warned_of(text: str, said: str) -> None:
