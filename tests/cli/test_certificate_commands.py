@@ -213,11 +213,11 @@ def test_of_one_that_is_had_it_is_said_since_when(podvisor: Podvisor, daemon: An
     had = msgspec.structs.replace(
         GOOD,
         state=CertificateState.ORDERED,
-        waits_for="it is asked of letsencrypt: it expires in 29 days",
+        waits_for="it is asked of letsencrypt: it expires 2026-12-01 09:05:10 CET",
         had_since=NOW - 2.5 * DAY,
     )
     daemon.answer("/v1/certificates", listed(had))
-    words = "certificate web: it is asked of letsencrypt: it expires in 29 days; begun 2 days ago"
+    words = f"certificate web: {had.waits_for}; begun 2 days ago"
     for said in (podvisor("certs", "show", "web"), podvisor("certs")):
         assert words in said.out
 

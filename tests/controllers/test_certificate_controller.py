@@ -287,7 +287,7 @@ async def test_an_issuer_that_fails_for_two_days_leaves_what_runs_alone(house):
         assert len(house.issuer.orders) < 80
         (said,) = house.events(ok=False)
         assert (said.reason, said.app) == ("cannot reach letsencrypt", "web")
-        assert said.detail.startswith("wait; tried again in")
+        assert said.detail.startswith("wait; tried again at 20")
         assert house.certificates.is_failing("web")
         assert house.certificates.certificate_detail("web").startswith("cannot reach letsencrypt")
         assert house.jobs == [("start", "web.service")]

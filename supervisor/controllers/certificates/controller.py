@@ -44,7 +44,7 @@ from supervisor.core.certificates.steps import (
 )
 from supervisor.core.plan.certificates import Described
 from supervisor.kit import alarm
-from supervisor.kit.texts import day, relative
+from supervisor.kit.texts import day, local_time
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.acme import OrderRefusal
 from supervisor.model.certificate import (
@@ -301,7 +301,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
         news = before.failure is None or before.failure.message != refusal.message
         if news and after.failure:
             again = after.failure.retry_at
-            when = f"tried again {relative(again, now=self.memory.clock.now())}" if again else ""
+            when = f"tried again at {local_time(again)}" if again else ""
             detail = "; ".join(filter(None, (refusal.hint, when)))
             self.asked.tell(name, refusal.message, ok=False, detail=detail)
         waiting = Kind.APP.keys(self.asked.concerned(name)) if news else []

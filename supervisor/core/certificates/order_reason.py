@@ -6,7 +6,7 @@ import msgspec
 
 from supervisor.core.certificates import renewal
 from supervisor.core.certificates.records import same_terms
-from supervisor.kit.texts import relative
+from supervisor.kit.texts import local_time
 from supervisor.model.certificate import (
     INTERNAL,
     CertificateRecord,
@@ -95,14 +95,14 @@ def _due(current: Issued, record: CertificateRecord, now: float) -> str:
     if is_early(current, now) and current.terms.issuer == INTERNAL:
         return "it was made while the clock was ahead"
     if is_expired(current, now):
-        return f"it expired {relative(current.facts.not_after, now=now)}"
+        return f"it expired {local_time(current.facts.not_after)}"
     if now < renewal.due_at(current, record.renewal):
         return ""
     chosen = renewal.of(current, record.renewal)
     if chosen.end and now >= chosen.at:
         text = "its issuer suggests to renew it now"
         return f"{text} ({chosen.explanation})" if chosen.explanation else text
-    return f"it expires {relative(current.facts.not_after, now=now)}"
+    return f"it expires {local_time(current.facts.not_after)}"
 
 
 def next_due(record: CertificateRecord) -> float:

@@ -1,6 +1,6 @@
 """Whether a renewal that keeps failing is told of now: long before the end, and once a day."""
 
-from supervisor.kit.texts import count, relative
+from supervisor.kit.texts import count, local_time
 from supervisor.model.certificate import CertificateRecord
 
 SHARE = 1 / 5
@@ -34,18 +34,18 @@ def due(name: str, record: CertificateRecord, now: float) -> str:
     if now < facts.not_after - facts.lifetime * SHARE:
         return ""
     ends = "expired" if now >= facts.not_after else "expires"
-    return f"{name} {ends} {relative(facts.not_after, now=now)}, and {_why(record, now)}"
+    return f"{name} {ends} {local_time(facts.not_after)}, and {_why(record)}"
 
 
-def _why(record: CertificateRecord, now: float) -> str:
+def _why(record: CertificateRecord) -> str:
     files, failure, refused = record.files_failure, record.failure, record.refused
     if files:
         what = "a newer one cannot be installed" if record.ready else "its files are not in order"
-        tries = f"{count(files.count, 'try', 'tries')}, the first {relative(files.since, now=now)}"
+        tries = f"{count(files.count, 'try', 'tries')}, the first {local_time(files.since)}"
         return f"{what} ({tries}): {files.message}"
     if failure:
         orders = f"{count(failure.count, 'order')} failed"
-        first = relative(failure.since, now=now)
+        first = local_time(failure.since)
         return f"cannot be renewed ({orders}, the first {first}): {failure.message}"
     return f"a newer one was put back: {refused.reason}" if refused else ""
 

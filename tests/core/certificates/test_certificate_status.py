@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from supervisor.core.certificates import records
 from supervisor.core.certificates.next_step import ALL_WELL
 from supervisor.core.certificates.status import certificate_status
+from supervisor.kit.texts import local_time
 from supervisor.model.acme import FailureKind, OrderRefusal
 from supervisor.model.certificate import (
     CertificateRecord,
@@ -183,7 +184,7 @@ def test_what_waits_for_a_change_is_not_said_to_be_renewed_by_itself():
 def test_what_is_due_is_said_before_it_is_ordered():
     late = NOW + 62 * DAY
     one = certificate_status("web", has(FRESH), late, asked=DESIRED, waits_for=ALL_WELL)
-    assert (one.state, one.waits_for) == ("ordered", "it expires in 27 days")
+    assert (one.state, one.waits_for) == ("ordered", f"it expires {local_time(late + 27 * DAY)}")
     assert not one.is_ailing
     why = "it expires in 27 days, but letsencrypt issues 5 for the same names in a week"
     one = certificate_status("web", has(FRESH), late, asked=DESIRED, waits_for=why)

@@ -15,6 +15,7 @@ from supervisor.core.certificates.steps import (
     OrderOne,
     StandIn,
 )
+from supervisor.kit.texts import local_time
 from supervisor.model.acme import FailureKind, OrderRefusal, RenewalInfo
 from supervisor.model.certificate import (
     CertificateRecord,
@@ -64,20 +65,20 @@ def failed(kind: FailureKind, record: CertificateRecord, *, at: float = NOW) -> 
             DESIRED,
             has(issued(lifetime=HOUR)),
             SEEN,
-            OrderOne(reason="it expired 23h ago", replaces="ari.1"),
+            OrderOne(reason=f"it expired {local_time(NOW - 23 * HOUR)}", replaces="ari.1"),
         ),
         (
             STANDIN,
             has(issued(lifetime=HOUR)),
             SEEN,
-            OrderOne(reason="it expired 23h ago", replaces="ari.1"),
+            OrderOne(reason=f"it expired {local_time(NOW - 23 * HOUR)}", replaces="ari.1"),
         ),
         (
             DESIRED,
             has(issued(at=NOW - 81 * DAY)),
             SEEN,
             # Its issuer is asked first, unless that was long ago.
-            OrderOne(reason="it expires in 9 days", replaces="ari.1"),
+            OrderOne(reason=f"it expires {local_time(NOW + 9 * DAY)}", replaces="ari.1"),
         ),
         (
             asks(domains=("web.example.org", "www.example.org")),

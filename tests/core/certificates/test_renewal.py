@@ -4,6 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from supervisor.core.certificates import records, renewal, warning
+from supervisor.kit.texts import local_time
 from supervisor.model.acme import FailureKind, OrderRefusal, RenewalInfo
 from tests.core.certificates.samples import DAY, DESIRED, HOUR, NOW, asks, has, issued
 
@@ -75,8 +76,8 @@ def test_what_keeps_failing_is_told_of_once_a_day_from_a_fifth_on():
     assert warning.next_at(record) == NOW + 72 * DAY
     said = warning.due("web", record, NOW + 72 * DAY)
     assert said == (
-        "web expires in 18 days, and cannot be renewed"
-        " (1 order failed, the first 12 days ago): port 80 is closed"
+        f"web expires {local_time(NOW + 90 * DAY)}, and cannot be renewed"
+        f" (1 order failed, the first {local_time(NOW + 60 * DAY)}): port 80 is closed"
     )
     record = records.warned(record, NOW + 72 * DAY)
     assert warning.due("web", record, NOW + 72 * DAY + 1) == ""
