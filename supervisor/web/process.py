@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import logging
 import os
 import signal
 import socket
@@ -9,6 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from supervisor.web.access import Access
 from supervisor.web.application import application
@@ -47,6 +49,7 @@ async def serve(
     order_client = OrderClient(orders) if orders else None
     app = application(client, quiet, names=names, access=access, orders=order_client)
     app.middlewares.insert(0, patience.answering)
+    logging.getLogger("aiohttp.server").addFilter(_is_our_own)
     runner = web.AppRunner(
         app,
         access_log=None,
@@ -73,6 +76,14 @@ async def serve(
         await client.close()
         if order_client:
             await order_client.close()
+
+
+def _is_our_own(record: logging.LogRecord) -> bool:
+    """Tell errors of this program from requests that are no HTTP.
+
+    Those are answered; the journal is not for strangers to fill.
+    """
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def is_for_all(listener: socket.socket) -> bool:
