@@ -27,7 +27,6 @@ async def explain(name: str, *, statuses: StatusService, log: EventLog) -> Why:
     material = Material(
         app=app,
         unit=unit,
-        is_expected=log.names.is_known(app),
         standing=apps.get(app),
         incidents=tuple(one for one in status.incidents if one.app == app),
         applied=ledger.applied_app(app),

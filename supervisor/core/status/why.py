@@ -311,21 +311,22 @@ def _trial_at(material: Material, at: float) -> Rollout | None:
 def _state(material: Material, now: float) -> Iterator[Fact]:
     """Say what is wrong, what it waits for and what changes, or that it is well, since when."""
     what = material.unit or material.app
-    if material.standing is None:
-        if material.is_expected:
-            text = f"podvisor has begun, and has not looked at {what} yet"
-            yield Fact(about=FactKind.STATE, text=text)
-            return
+    standing = material.standing
+    is_unseen = standing is not None and standing.stale and standing.state is not AppState.CHANGING
+    if is_unseen:
+        text = f"podvisor has begun, and has not looked at {what} yet"
+        yield Fact(about=FactKind.STATE, text=text)
+    if standing is None or is_unseen:
         for one in material.incidents:
             if _concerns(material, one.subject, one.text):
                 text = f"it was not well when podvisor ended: {one.text}"
                 yield Fact(about=FactKind.STATE, text=text, at=one.opened_at, command=one.command)
-        if material.applied is not None:
+        if material.applied is not None and standing is None:
             text = f"how {what} is now nobody can say: the daemon is not running"
             yield Fact(about=FactKind.STATE, text=text)
         return
     status: dict[str, Any] = msgspec.to_builtins(
-        {"apps": [material.standing], "incidents": material.incidents}
+        {"apps": [standing], "incidents": material.incidents}
     )
     seen = overview(status, now)
     lines = (*seen.troubles, *seen.changing, *seen.waiting)

@@ -31,8 +31,6 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     """The one that is asked for; empty for the app."""
     running: bool = True
     """Whether a daemon says how it is now."""
-    is_expected: bool = False
-    """Whether a daemon brings it to what its source says."""
     standing: AppStatus | None = None
     """How the daemon says that it stands."""
     incidents: tuple[Incident, ...] = ()
