@@ -275,6 +275,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """App to what is remembered of its volumes, where that is anything."""
     endings: dict[str, Ending] = {}
     """Unit that is down, or was just now, to how it ended; left out where nobody knows."""
+    unsaid: dict[str, float] = {}
+    """Unit of which nothing that it wrote last was there yet, to when it is to be looked for."""
     hindered: dict[str, str] = {}
     """App to what cut its last pass short, in words; left out where nothing did."""
     made_of: dict[DesiredSecret, str] = {}

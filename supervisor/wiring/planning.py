@@ -84,7 +84,9 @@ class Planning:
     def planner(self, desired_state: DesiredState, standing: Mapping[str, AppStatus]) -> AppPlanner:
         """Return a planner for that state; `standing` as of `desired_state`."""
         observer = Observer(
-            units=UnitStates(systemd=self._ports.systemd, words=self.words),
+            units=UnitStates(
+                systemd=self._ports.systemd, words=self.words, clock=self._ports.clock
+            ),
             podman=self._ports.podman,
             folder=self._ports.folder,
             ledger=self._ports.ledger,

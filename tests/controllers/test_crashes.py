@@ -1,14 +1,18 @@
 """A crash is explained wherever it is told: how it ended, and its last words without secrets."""
 
+from contextlib import AsyncExitStack
+
 import anyio
 import pytest
 from msgspec.structs import replace
 
+from supervisor.core.status.app_status import changes_of_state
 from supervisor.model.events import EventKind
 from supervisor.model.git_url import GitUrl
 from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.log import LogQuery
 from supervisor.model.setting_types import SecretRef
+from supervisor.model.status import AppState, AppStatus, UnitStatus
 
 pytestmark = pytest.mark.anyio
 WEB = "web.service"
@@ -60,6 +64,87 @@ async def test_of_a_unit_that_is_down(crashing):
         assert told == f"web is failing: {WEB} is down ({HOW})"
         everything = f"{daemon.service.status()}{world.events()}{world.ledger.all(Incident)}"
         assert "hunter2" not in everything
+
+
+async def test_last_words_that_come_late_to_the_journal_are_told_all_the_same(crashing):
+    """In the pause before the next try nothing else would have its app looked at."""
+    world = crashing
+    async with world.running() as daemon:
+        world.machine.broken.add(WEB)
+        world.systemd.dies(WEB)
+        await anyio.sleep(170)  # the next try is two minutes after the last
+        world.systemd.said[WEB] = "another one"
+        world.systemd.dies(WEB)
+        world.systemd.said_at[WEB] = world.clock.now() + 0.5
+        asked = len(world.systemd.words_read)
+        await anyio.sleep(0.2)
+        (unit,) = daemon.service.status().apps[0].units
+        assert (unit.ended, unit.log) == (HOW, ())
+        await anyio.sleep(10)
+        (unit,) = daemon.service.status().apps[0].units
+        assert (unit.ended, unit.log) == (HOW, ("another one",))
+        (incident,) = world.ledger.all(Incident).values()
+        assert incident.log == ("another one",)
+        assert len(world.systemd.words_read) == asked + 2, "no more often than that"
+
+
+async def test_of_a_silent_one_nothing_is_looked_for_again_and_again(crashing):
+    world = crashing
+    world.systemd.said_at[WEB] = float("inf")
+    async with world.running() as daemon:
+        world.machine.broken.add(WEB)
+        world.systemd.dies(WEB)
+        await anyio.sleep(170)
+        world.systemd.words_read.clear()
+        world.systemd.dies(WEB)
+        await anyio.sleep(20)
+        assert len(world.systemd.words_read) == 2
+        assert daemon.queue.due_in("app:web") > 10
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_how_it_ended_is_known_while_it_has_to_stay_up(crashing, restarts):
+    world = crashing
+    async with AsyncExitStack() as stack:
+        daemon = await stack.enter_async_context(world.running())
+        for _ in range(2):
+            world.systemd.dies(WEB)
+            await anyio.sleep(8)
+        if restarts:
+            await stack.aclose()
+            daemon = await stack.enter_async_context(world.running())
+        assert WEB in world.machine.running
+        app = daemon.service.status().apps[0]
+        (unit,) = app.units
+        assert (unit.ended, unit.log) == (HOW, LOG)
+        (incident,) = world.ledger.all(Incident).values()
+        assert incident.text == (
+            f"{WEB} runs, after 2 tries in a row: it has to stay up for 30s; last: {HOW}"
+        )
+        assert incident.log == LOG
+        await anyio.sleep(40)
+        (unit,) = daemon.service.status().apps[0].units
+        assert (unit.ended, unit.log) == ("", ())
+        await stack.aclose()
+
+
+@pytest.mark.parametrize("ended", ["", HOW])
+def test_what_waits_for_its_next_try_says_how_it_ended_whatever_systemd_does_with_it(ended):
+    def app(failures):
+        unit = UnitStatus(
+            name=WEB,
+            active="activating",
+            sub="start",
+            wanted=True,
+            ended=ended,
+            failures=failures,
+            next_try_at=30.0,
+        )
+        return AppStatus(name="web", source="home", state=AppState.FAILING, units=(unit,))
+
+    (event,) = changes_of_state(app(5), app(6), now=0.0)
+    said = f"down ({HOW})" if ended else "down"
+    assert (event.kind, event.reason) == (EventKind.WAITING, f"{said} again after 6 tries in a row")
 
 
 async def test_the_newest_lines_of_its_log_are_without_secrets(crashing):

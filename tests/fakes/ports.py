@@ -588,6 +588,10 @@ class FakeSystemd:
         """Unit that is broken to the content with which it is not."""
         self.said: dict[str, str] = {}
         """Unit to its last words."""
+        self.said_at: dict[str, float] = {}
+        """Unit to when these come to the journal."""
+        self.words_read: list[str] = []
+        """Units of which somebody asked for the last words."""
         self.ended: dict[str, str] = {}
         """Unit to how it ended."""
         self.paused: set[str] = set()
@@ -660,7 +664,10 @@ class FakeSystemd:
         lines = self.said.get(unit, "").splitlines()[-limit:]
         return [LogLine(time=float(at), by=unit, text=text) for at, text in enumerate(lines)]
 
-    async def last_words(self, unit: str) -> Ending:
+    async def last_words(self, unit: str, *, runs: bool = False) -> Ending:
+        self.words_read.append(unit)
+        if self.now() < self.said_at.get(unit, 0.0):
+            return Ending(how=self.ended.get(unit, ""), is_bare=True)
         lines = tuple(self.said.get(unit, "").splitlines())
         return Ending(how=self.ended.get(unit, ""), lines=lines)
 

@@ -59,10 +59,13 @@ class _Line(NamedTuple):
     """systemd's id of the run that it is of; empty if it is of none."""
 
 
-async def last_lines(unit: str, *, since: float, patient: bool = True) -> Ending:
+async def last_lines(
+    unit: str, *, since: float, patient: bool = True, ended: bool = False
+) -> Ending:
     """Return what says best why the unit failed; nothing if the journal cannot be read.
 
-    `patient` waits a moment for what may still be on its way.
+    `patient` waits a moment for what may still be on its way. With `ended` it is about the last run
+    that has: the unit may run again.
     """
     lines: list[_Line] = []
     for lag in _LAGS_SECONDS if patient else _LAGS_SECONDS[:1]:
@@ -82,17 +85,17 @@ async def last_lines(unit: str, *, since: float, patient: bool = True) -> Ending
         lines = _read(done.output)
         if any(line.by != "systemd" for line in lines):
             break
-    return _telling(_of_the_last_run(lines))
+    return _telling(_of_the_last_run(lines, ended=ended))
 
 
-def _of_the_last_run(lines: list[_Line]) -> list[_Line]:
-    """Leave out what was said in runs before the last one that came to something."""
+def _of_the_last_run(lines: list[_Line], *, ended: bool) -> list[_Line]:
+    """Leave out what was said in runs before the last one that came to something, or has ended."""
     for run_id in dict.fromkeys(line.run for line in reversed(lines) if line.run):
         first = next(at for at, line in enumerate(lines) if line.run == run_id)
         mine = [line for line in lines[first:] if line.run in (run_id, "")]
-        if any(line.by != "systemd" or _has_ended(line) for line in mine):
+        if any(_has_ended(line) or (line.by != "systemd" and not ended) for line in mine):
             return mine
-    return lines
+    return [] if ended else lines
 
 
 def _telling(lines: list[_Line]) -> Ending:
@@ -105,6 +108,7 @@ def _telling(lines: list[_Line]) -> Ending:
         if not (line.by == "podman" and (" " not in line.text or _WARNING.match(line.text)))
     ]
     said = [line.text for line in lines if line.by == "systemd"]
+    is_bare = not texts
     cut_off, exited = _cut_off(said), next(filter(None, map(_exited, reversed(said))), "")
     if cut_off is endings.OUT_OF_MEMORY and exited and "SIGKILL" not in exited:
         cut_off = f"{exited}, {cut_off}"  # another process of it was killed
@@ -124,7 +128,11 @@ def _telling(lines: list[_Line]) -> Ending:
     ]
     newest_first = dict.fromkeys(reversed(errors or texts))
     # Podman's own exit status says nothing that its error does not.
-    return Ending(how=cut_off if errors else how, lines=_few([*newest_first][:_LINES]))
+    return Ending(
+        how=cut_off if errors else how,
+        lines=_few([*newest_first][:_LINES]),
+        is_bare=is_bare,
+    )
 
 
 def _few(newest_first: list[str]) -> tuple[str, ...]:

@@ -131,9 +131,14 @@ class SystemdManager:
 
         return await unit_log(unit, limit=limit)
 
-    async def last_words(self, unit: str) -> Ending:
-        """Return how the unit ended lately, and what it said last; empty if nobody knows."""
+    async def last_words(self, unit: str, *, runs: bool = False) -> Ending:
+        """Return how the unit ended lately, and what it said last; empty if nobody knows.
+
+        It may run again, if it `runs`.
+        """
         since = self._clock.now() - _LATELY_SECONDS
+        if runs:
+            return await last_lines(unit, since=since, patient=False, ended=True)
         return await self._ending(unit, since=since, patient=False)
 
     async def start(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:

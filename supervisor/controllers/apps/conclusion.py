@@ -172,6 +172,9 @@ class Concluder(msgspec.Struct, kw_only=True):
             memory = repairs.get(unit)
             end.again.append(memory.next_at if memory else now)
         end.again.extend(looks_again(deployment.runtime_names, observed.units, repairs, now))
+        end.again.extend(
+            observed.unsaid[u] for u in observed.unsaid.keys() & deployment.runtime_names
+        )
         # What is left to do after these is planned when they are done.
         if not end.failure and any(isinstance(step, _FIRST) for step in steps):
             end.requeue_now.add(name)

@@ -87,7 +87,8 @@ class LastWords(msgspec.Struct, kw_only=True):
         if words == WITHHELD:
             return Ending(how=ending.how, more=WITHHELD)
         more = await self._more(words, unit)
-        return Ending(how=ending.how, lines=tuple(words.splitlines()), more=more)
+        lines = tuple(words.splitlines())
+        return msgspec.structs.replace(ending, lines=lines, more=more)
 
     async def masked(self, words: str, unit: str) -> str:
         """Return words of a unit without what its secrets hold; `WITHHELD` as of `told`."""

@@ -111,7 +111,8 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         curious = _down(deployments, units, wanted_targets, needed_by).union(on_trial)
         curious.update(name for one in changing for name in own[one].units)
         curious.update(_in_turn(deployments))
-        await self.units.look_closer(curious, units)
+        repairs = self.ledger.repairs()
+        await self.units.look_closer(curious, units, repairs)
         volumes = {name: one for name, one in self.ledger.all(AppVolumes).items() if name in own}
         ordered = {name for name, one in volumes.items() if one.restore}
         # What they hold is exported before anything is put back, but for what is half put back.
@@ -140,8 +141,9 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             apps=apps,
             inventory=inventory,
             applied=applied,
-            repairs=self.ledger.repairs(),
+            repairs=repairs,
             endings=self.units.endings(units),
+            unsaid=self.units.unsaid(units),
             rollouts={name: self.ledger.rollouts(name) for name in leaning.values()}
             | {name: one.rollouts for name, one in own.items()},
             suspended={name: one.suspended for name, one in own.items() if one.suspended},
@@ -173,7 +175,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
                 touched = step.users
             for unit in touched:
                 self.probes.forget(unit)
-                self.units.forget(unit)
+                self.units.forget(unit, is_repair=isinstance(step, StartUnit) and bool(step.repair))
         if any(not isinstance(step, SetHealthInterval) for step in steps):
             self.health.mark_suspect(deployment.runtime_names)
 
@@ -206,7 +208,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         units = await self.units.read(before.units)
         curious = _down(deployments, units, before.targets, before.needed_by)
         curious.update(_on_trial(deployments, before.applied), _in_turn(deployments))
-        await self.units.look_closer(curious, units)
+        await self.units.look_closer(curious, units, self.ledger.repairs())
         checked = await self._checked(deployments, units)
         played = await self.health.played(_begun(deployments, units, {UnitKind.KUBE}))
         return msgspec.structs.replace(
@@ -215,6 +217,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             applied=self.ledger.applied(),
             rollouts={name: self.ledger.rollouts(name) for name in before.rollouts},
             endings=self.units.endings(units),
+            unsaid=self.units.unsaid(units),
             checked=checked,
             played=played,
             probed=self.probes.verdicts(),

@@ -10,11 +10,27 @@ import msgspec
 from supervisor.controllers.apps.last_words import WITHHELD, LastWords
 from supervisor.controllers.ports import Systemd
 from supervisor.core.health import wanted_units
+from supervisor.core.health.crash_backoff import settles_at
+from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
 from supervisor.model.ending import Ending
-from supervisor.model.observed import UnitState
+from supervisor.model.observed import RepairState, UnitState
 
 _ASK_AGAIN = ("", 0, 0.0)
+_LAG_SECONDS = 1.0
+"""In which what a process wrote just before it died comes to the journal."""
+_TICK_SECONDS = 0.1
+"""An alarm may ring so early."""
+
+
+class _Read(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read of the end of a unit."""
+
+    end: tuple[str, int, float]
+    """Tells its ends from each other."""
+    ending: Ending
+    again_at: float = 0.0
+    """When there may be more to read of what it wrote last; 0 is never."""
 
 
 class UnitStates(msgspec.Struct, kw_only=True):
@@ -22,10 +38,11 @@ class UnitStates(msgspec.Struct, kw_only=True):
 
     systemd: Systemd
     words: LastWords
+    clock: Clock
     _restless: set[str] = set()
     """Units that were down lately, or that systemd has restarted by itself."""
-    _endings: dict[str, tuple[tuple[str, int, float], Ending]] = {}
-    """Unit to how it ended, and at which of its ends that was read."""
+    _endings: dict[str, _Read] = {}
+    """Unit to how it ended; of one that was brought back, until it may be called well."""
 
     async def read(self, names: Collection[str]) -> dict[str, UnitState]:
         """Return the states of these units, without details."""
@@ -52,9 +69,16 @@ class UnitStates(msgspec.Struct, kw_only=True):
             new = {name for one in found.values() for name in one.wanted_by} - states.keys()
         return wanted_units.wanted_targets(targets, states)
 
-    async def look_closer(self, curious: Collection[str], units: dict[str, UnitState]) -> None:
+    async def look_closer(
+        self,
+        curious: Collection[str],
+        units: dict[str, UnitState],
+        repairs: Mapping[str, RepairState],
+    ) -> None:
         """Replace the states of these and of restless units by ones with details."""
-        names = self._restless.union(curious)
+        now = self.clock.now()
+        settling = {name for name, one in repairs.items() if settles_at(one) > now} & units.keys()
+        names = self._restless.union(curious, settling)
         known = [name for name in names if name in units and units[name].load != "not-found"]
         if known:
             units.update(await self.systemd.units(known, details=known))
@@ -64,22 +88,50 @@ class UnitStates(msgspec.Struct, kw_only=True):
             # To systemd, what ends with status 0 has not failed.
             is_down |= name in curious and state.exit_status is not None and not state.job
             is_at_rest = state.is_up or (state.active == "inactive" and name not in curious)
-            if is_down or state.restarts or not is_at_rest:
+            if is_down or state.restarts or not is_at_rest or name in settling:
                 self._restless.add(name)
             else:
                 self._restless.discard(name)
                 self._endings.pop(name, None)
             # In a loop that goes on, less and less often.
             end = (state.active, state.restarts.bit_length(), state.failed_at)
-            if is_down and (name not in self._endings or self._endings[name][0] != end):
-                ending = await self.words.of_ending(await self.systemd.last_words(name), name)
-                self._endings[name] = (end if ending.more != WITHHELD else _ASK_AGAIN, ending)
+            before = self._endings.get(name)
+            if is_down and (before is None or before.end != end):
+                ending = await self._ending(name)
+                self._endings[name] = _Read(
+                    end=end if ending.more != WITHHELD else _ASK_AGAIN,
+                    ending=ending,
+                    again_at=now + _LAG_SECONDS,
+                )
+            elif before is None and name in settling:
+                ending = await self._ending(name, runs=True)
+                self._endings[name] = _Read(end=_ASK_AGAIN, ending=ending)
+            elif before and before.again_at and (now >= before.again_at - _TICK_SECONDS):
+                ending = await self._ending(name, runs=not is_down)
+                told = before.ending if ending.is_bare or not str(ending) else ending
+                self._endings[name] = _Read(end=before.end, ending=told)
+
+    async def _ending(self, name: str, *, runs: bool = False) -> Ending:
+        return await self.words.of_ending(await self.systemd.last_words(name, runs=runs), name)
 
     def endings(self, units: Collection[str]) -> dict[str, Ending]:
-        """Return how those of these units ended that are down."""
+        """Return how those of these units ended that are down, or were lately."""
         known = self._endings.items()
-        return {name: ending for name, (_, ending) in known if str(ending) and name in units}
+        return {name: one.ending for name, one in known if str(one.ending) and name in units}
 
-    def forget(self, unit: str) -> None:
-        """Begin anew with a unit that was started or stopped."""
-        self._endings.pop(unit, None)
+    def unsaid(self, units: Collection[str]) -> dict[str, float]:
+        """Return those of these units of which nothing was there to read, and when to look again.
+
+        Of others, more is read when their app is looked at anyway.
+        """
+        return {
+            name: one.again_at
+            for name, one in self._endings.items()
+            if one.again_at and one.ending.is_bare and name in units
+        }
+
+    def forget(self, unit: str, *, is_repair: bool) -> None:
+        """Begin anew with a unit that was started or stopped; why is known on if for a repair."""
+        known = self._endings.pop(unit, None)
+        if known and is_repair:
+            self._endings[unit] = msgspec.structs.replace(known, end=_ASK_AGAIN)

@@ -113,8 +113,11 @@ class Systemd(Protocol):
         """Newest lines of a unit in the journal, the oldest first. Raises Retry without one."""
         ...
 
-    async def last_words(self, unit: str) -> Ending:
-        """Return how the unit ended lately, and what it said last; empty if nobody knows."""
+    async def last_words(self, unit: str, *, runs: bool = False) -> Ending:
+        """Return how the unit ended lately, and what it said last; empty if nobody knows.
+
+        With `runs` it may run again: it is about the run before.
+        """
         ...
 
     async def start(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:

@@ -116,7 +116,8 @@ def app_status(
             kind=NeedKind.UNIT,
             subject=one.name,
             text=f"{one.name} runs, after {in_a_row(repairs[one.name])}",
-            detail=f"it has to stay up for {format_duration(settle_seconds(repairs[one.name]))}",
+            detail=f"it has to stay up for {format_duration(settle_seconds(repairs[one.name]))}"
+            f"{f'; last: {one.ended}' if one.ended else ''}{observed.words_of(one.name)}",
             failing=True,
         )
         for one in settling
@@ -341,7 +342,7 @@ def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> It
                 ok=False,
                 app=new.name,
                 unit=unit.name,
-                reason=f"{unit.active}{f' ({unit.ended})' if unit.ended else ''} again after"
+                reason=f"{_down_in_words(unit)} again after"
                 f" {count(unit.failures, 'try', 'tries')} in a row",
                 detail=f"next try in {max(0, round(unit.next_try_at - now))} s",
             )
@@ -357,6 +358,13 @@ def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> It
             revision=new.revision,
             reason=f"was {old.state}",
         )
+
+
+def _down_in_words(unit: UnitStatus) -> str:
+    """Say how a unit that was brought back in vain ended, whatever systemd does with it now."""
+    if unit.active in ("failed", "inactive"):
+        return f"{unit.active} ({unit.ended})" if unit.ended else unit.active
+    return f"down ({unit.ended})" if unit.ended else "down"
 
 
 def _said(one: Finding) -> str:

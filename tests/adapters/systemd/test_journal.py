@@ -36,8 +36,8 @@ def says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Says:
     return say
 
 
-async def told(unit: str) -> str:
-    return str(await journal.last_lines(unit, since=1.0))
+async def told(unit: str, *, ended: bool = False) -> str:
+    return str(await journal.last_lines(unit, since=1.0, ended=ended))
 
 
 async def test_what_podman_says_goes_first(says: Says) -> None:
@@ -85,6 +85,34 @@ async def test_what_an_earlier_run_said_is_not_why_the_last_one_failed(
     raw += run("2", STARTING, ("web", "Error: port 80"), EXITED, FAILED)
     says(raw=raw + (run("3", STARTING) if begun else ""))
     assert await told("web.service") == "Error: port 80"
+
+
+async def test_of_one_that_runs_again_it_is_told_how_it_ended_and_not_what_it_says_now(
+    says: Says,
+) -> None:
+    def run(name: str, *lines: tuple[str, str]) -> str:
+        ids = {"systemd": "USER_INVOCATION_ID", "web": "_SYSTEMD_INVOCATION_ID"}
+        return "".join(
+            json.dumps({"SYSLOG_IDENTIFIER": by, "MESSAGE": text, ids[by]: name}) + "\n"
+            for by, text in lines
+        )
+
+    raw = run("1", STARTING, ("web", "Error: port 80"), EXITED, FAILED)
+    runs = run("2", STARTING, ("web", "it listens"))
+    says(raw=raw + runs)
+    assert await told("web.service", ended=True) == "Error: port 80"
+    says(raw=runs)
+    assert await told("web.service", ended=True) == ""
+
+
+@pytest.mark.parametrize("said", [(), (("web", "it listens"),)])
+async def test_it_is_said_whether_anything_of_the_programs_own_is_there(
+    says: Says, said: tuple[tuple[str, str], ...]
+) -> None:
+    says(STARTING, ("podman", "5577" * 16), *said, EXITED, FAILED)
+    ending = await journal.last_lines("web.service", since=1.0, patient=False)
+    assert ending.is_bare is not bool(said)
+    assert ending.how == "exit status 125"
 
 
 @pytest.mark.parametrize("said", [(), (("web", "no config"),)], ids=["silent", "with words"])
