@@ -65,7 +65,7 @@ class ContainerHealth(msgspec.Struct, frozen=True, kw_only=True):
     streak: int = 0
     """Failures in a row."""
     output: str = ""
-    """What the last check wrote, if it failed."""
+    """Which check failed last, and what it printed, for people; empty if the last one did not."""
     started_at: float = 0.0
     """Seconds since the epoch."""
     restarts: int = 0
@@ -114,7 +114,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     well_at: float = 0.0
     """When it may be called well after that, if it runs on."""
     last_failure: str = ""
-    """What its last check that failed wrote: Podman forgets it when it restarts the container."""
+    """`output` of its last check that failed: Podman forgets it when it restarts the container."""
 
 
 class UnitHealth(msgspec.Struct, frozen=True, kw_only=True):

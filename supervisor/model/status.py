@@ -91,7 +91,7 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     health_streak: int = 0
     """Failed checks in a row."""
     health_output: str = ""
-    """What the last failed check said."""
+    """Which check failed last, and what it printed."""
     health_interval: float = 0.0
     """Seconds between two of Podman's health checks now, where they are asked less often."""
     images: tuple[str, ...] = ()

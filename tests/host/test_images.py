@@ -101,7 +101,10 @@ def test_a_bad_one_is_taken_back_and_never_tried_again(images):
     assert not held(user)
 
 
-@pytest.mark.parametrize(("bad", "why"), [("sick", "health"), ("lacking", "/bin/lacking")])
+SICK = "web.service is unhealthy: its image's health check `/bin/false` failed and printed nothing"
+
+
+@pytest.mark.parametrize(("bad", "why"), [("sick", SICK), ("lacking", "/bin/lacking")])
 def test_one_that_is_unhealthy_or_lacks_its_command_is_taken_back_each_time(images, bad, why):
     user = images.user
     first = images.deploy()
