@@ -189,6 +189,12 @@ def count(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
+def quoted(text: str) -> str:
+    """Write a foreign text so that it cannot pass for the words around it; empty if it is."""
+    inner = text.replace("“", '"').replace("”", '"')
+    return f"“{inner}”" if text else ""
+
+
 def with_why(text: str, why: str) -> str:
     """Say a text with its reason, if there is one."""
     return f"{text}: {why}" if why else text

@@ -307,10 +307,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     findings: tuple[Finding, ...] = ()
     refusal: tuple[Finding, ...] = ()
     """What keeps the newest revision out while `wanted`, an older one, is still on trial."""
-    newest: str = ""
-    """Revision that the source asks for; not that of `wanted` where the app is held."""
-    subject: str = ""
-    """First line of the message of the commit that brought it; empty if it is an older one."""
+    newest: Candidate | None = None
+    """What the source asks for; not `wanted` where the app is held. None if it is refused."""
     held: Hold | None = None
     """A person rolled it back: `wanted` is what they chose."""
     keep: bool = False
@@ -356,9 +354,14 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return next((one.source for one in known if one.source), "")
 
     @property
+    def asked(self) -> AppRevision | None:
+        """The newest that its source asks for; None if it asks for none."""
+        return self.newest or self.wanted
+
+    @property
     def wanted_revision(self) -> str:
-        """The newest that its source asks for; empty if it asks for none."""
-        return self.newest or (self.wanted.revision if self.wanted else "")
+        """Its revision; empty if there is none."""
+        return self.asked.revision if self.asked else ""
 
     @cached_property
     def apps(self) -> tuple[DesiredApp, ...]:

@@ -38,5 +38,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     new: str
     old_revision: str
     new_revision: str
+    old_author: str = ""
+    """Of the commit, as it says itself; left out where there is none."""
+    new_author: str = ""
     files: tuple[TextPair, ...] = ()
     images: tuple[ImagePair, ...] = ()

@@ -88,6 +88,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     detail: str = ""
     """The error's text, or what else helps."""
+    author: str = ""
+    """Author of the commit that a source or an app came to, as it says itself; nobody vouches for
+    it. Empty for all else, also where only an image is another one."""
     by: str = ""
     """Who ordered it: a user of this machine, or `NAME (page)`, `NAME (API)`; empty where nobody
     did."""
@@ -128,6 +131,7 @@ class EventFields(TypedDict, total=False):
     subject: str
     reason: str
     detail: str
+    author: str
     by: str
 
 

@@ -198,8 +198,10 @@ class AppliedApp(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     source: str
     revision: str
+    subject: str = ""
+    author: str = ""
     content: str
-    """As of `AppRevision.content`."""
+    """As of `AppRevision.content`, as is what is said of the commit."""
     release: str = ""
     """Id of the release that passed its gate."""
     applied_at: float

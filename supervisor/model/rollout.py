@@ -28,8 +28,6 @@ class Rollout(AppRevision, frozen=True, kw_only=True, omit_defaults=True):
     images: dict[str, str] = msgspec.field(default_factory=dict)
     """Images that its units run with: reference to Podman's id, as far as that is known. Those that
     it builds come of its content."""
-    subject: str = ""
-    """First line of the commit's message; empty for a folder."""
     began_at: float
     """When it was installed (last); seconds since the epoch."""
     ended_at: float = 0.0

@@ -54,7 +54,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     subject: str = ""
     """First line of the commit's message, or what an artifact was made from; empty for a folder."""
     author: str = ""
-    """Name of the commit's author, which nobody vouches for; empty for all else."""
+    """Name of the commit's author, as it says itself; empty for all else."""
     files: tuple[TreeFile, ...]
     """Sorted by path."""
     findings: tuple[Finding, ...] = ()
@@ -77,6 +77,12 @@ class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     name: str
     source: str
     revision: str
+    subject: str = ""
+    """First line of the message of that commit, or what an artifact was made from; empty for a
+    folder."""
+    author: str = ""
+    """Name of that commit's author, as it says itself: nobody vouches for it. Empty for all
+    else."""
     root: str
     """Folder of the app within the source; empty for the source's root."""
     files: tuple[TreeFile, ...]
@@ -101,13 +107,15 @@ class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         drop_ins = {pin.drop_in for pin in self.pins}
         return self._identify([file for file in self.files if file.path not in drop_ins])
 
-    def at(self, revision: str) -> Self:
-        """Return the same content at another revision."""
-        if revision == self.revision:
+    def at(self, other: "AppRevision | Snapshot") -> Self:
+        """Return the same content at another revision: that of something else."""
+        if other.revision == self.revision:
             return self
-        other = msgspec.structs.replace(self, revision=revision)
-        other.__dict__.update(self.__dict__)  # what was worked out of it holds there too
-        return other
+        moved = msgspec.structs.replace(
+            self, revision=other.revision, subject=other.subject, author=other.author
+        )
+        moved.__dict__.update(self.__dict__)  # what was worked out of it holds there too
+        return moved
 
     @cached_property
     def content(self) -> str:

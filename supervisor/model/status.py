@@ -118,8 +118,16 @@ class AppStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     it was last, as far as that is known."""
     revision: str = ""
     """That runs."""
+    subject: str = ""
+    """First line of that commit's message."""
+    author: str = ""
+    """Name of its author, as it says itself: nobody vouches for it."""
     wanted_revision: str = ""
     """That the source asks for."""
+    wanted_subject: str = ""
+    """As `subject`, if that is another one; else left out."""
+    wanted_author: str = ""
+    """As `author`, likewise."""
     applied_at: float = 0.0
     units: tuple[UnitStatus, ...] = ()
     waiting: tuple[Need, ...] = ()
@@ -156,6 +164,9 @@ class SourceStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     ref: str = ""
     revision: str = ""
     subject: str = ""
+    """First line of the commit's message, or what an artifact was made from."""
+    author: str = ""
+    """Name of the commit's author, as it says itself: nobody vouches for it."""
     read_at: float = 0.0
     """When it was last read without an error."""
     next_poll_at: float = 0.0

@@ -16,7 +16,7 @@ from supervisor.core.status.in_words import (
     trouble_in_words,
 )
 from supervisor.core.status.overview import overview
-from supervisor.kit.texts import format_duration, relative, rough_size, short_id
+from supervisor.kit.texts import format_duration, quoted, relative, rough_size, short_id
 from supervisor.web import words
 from supervisor.web.chart import chart
 from supervisor.web.event_page import SPANS
@@ -46,6 +46,7 @@ class Pages:
             event_name=event_name,
             percent=words.percent,
             commit_link=words.commit_link,
+            quoted=quoted,
             healths=words.healths,
             image_words=words.image_words,
             version_words=words.version_words,

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from supervisor.core.health.release import images_in_words
+from supervisor.core.health.release import authors, images_in_words
 from supervisor.core.images.words import (
     short_name,
     unknown_in_words,
@@ -40,6 +40,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     """What it is just now."""
     at: float
     subject: str
+    author: str
+    """Of its commit; empty if that is the one of the release before."""
     images: str
     reason: str
 
@@ -111,6 +113,7 @@ def unknown(image: dict[str, Any], now: float) -> str:
 def releases_of(history: dict[str, Any]) -> list[Release]:
     """Return the story of an app, the newest first."""
     held = history.get("held") or {}
+    rollouts = history.get("rollouts", [])
     return [
         Release(
             release=one["release"],
@@ -120,12 +123,13 @@ def releases_of(history: dict[str, Any]) -> list[Release]:
             marks=[*_marks(one["release"], history.get("running", ""), held.get("release", ""))],
             at=one["began_at"],
             subject=one.get("subject", ""),
+            author=author,
             images=images_in_words(
                 one.get("images", {}), [Pin(**pin) for pin in one.get("pins", ())]
             ),
             reason=one.get("reason", ""),
         )
-        for age, one in enumerate(history.get("rollouts", ()))
+        for age, (one, author) in enumerate(zip(rollouts, authors(rollouts), strict=True))
     ]
 
 

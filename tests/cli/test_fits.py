@@ -107,6 +107,7 @@ def test_a_status(
         "ref": name,
         "revision": "3f2a91c0ffee",
         "subject": place,
+        "author": place,
         "error": place,
         "findings": plain(found),
         "webhook": {"scheme": "github", "problem": place},
@@ -172,14 +173,15 @@ def test_certificates(name: str, issuer: str, why: str, state: str) -> None:
 
 
 @settings(max_examples=20)
-@given(subject=texts, image=words, why=texts)
-def test_a_history(subject: str, image: str, why: str) -> None:
+@given(subject=texts, author=texts, image=words, why=texts)
+def test_a_history(subject: str, author: str, image: str, why: str) -> None:
     one = {
         "revision": "3f2a91c0ffee",
         "release": "0123456789ab",
         "outcome": "failed",
         "began_at": 1.0,
         "subject": subject,
+        "author": author,
         "images": {image: "3f" * 32},
         "pins": [{"path": "", "question": image, "runs": image, "tag": "1.27"}],
         "reason": why,

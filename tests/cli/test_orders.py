@@ -148,6 +148,25 @@ def test_history_tells_revisions_and_what_came_of_them(podvisor: Podvisor, daemo
     assert f"web:1@{'f' * 12}" in good
 
 
+def test_history_tells_whose_commit_it_is_and_nobody_where_only_an_image_is_another(
+    podvisor: Podvisor, daemon: Any
+) -> None:
+    ann, bob = {"author": "Ann"}, {"author": "Bob", "subject": "Blue"}
+    rollouts = (
+        rollout("bbbb2222", Outcome.GOOD, images={"web:1": "e" * 64}, **bob),
+        rollout("bbbb2222", Outcome.GOOD, images={"web:1": "f" * 64}, **bob),
+        rollout("aaaa1111", Outcome.GOOD, **ann),
+    )
+    daemon.answer("/v1/history", plain(History(app="web", rollouts=rollouts)))
+    said = podvisor("history", "web")
+    _, image, second, first = said.out.splitlines()
+    assert ("Bob" in image, "  Bob: Blue  " in second, first.endswith("  Ann")) == (
+        False,
+        True,
+        True,
+    )
+
+
 def test_history_tells_which_versions_of_images_ran(podvisor: Podvisor, daemon: Any) -> None:
     nginx = ImageQuestion(image="docker.io/library/nginx:1.27")
     runs = f"docker.io/library/nginx@sha256:{'3f' * 32}"

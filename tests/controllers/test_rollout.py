@@ -69,6 +69,43 @@ async def test_a_revision_counts_when_it_has_settled(world):
         assert world.ledger.rollouts("web")[-1].outcome is Outcome.GOOD
 
 
+async def test_whose_commit_it_is_goes_along_to_all_that_tells_of_it(world):
+    async with world.running() as daemon:
+        world.reader.says["home"] = ("Say one", "Ann")
+        await deployed(world, daemon, ONE)
+        source, app = world.events(EventKind.REVISION)[-1], daemon.board.apps["web"]
+        (applied,) = world.events(EventKind.APPLIED)
+        assert (source.author, applied.author) == ("Ann", "Ann")
+        assert (app.subject, app.author, app.wanted_author) == ("Say one", "Ann", "")
+        breaks(world, "web", unless="v=1")
+        world.reader.says["home"] = ("Say two", "Bob")
+        await world.push(daemon, TWO)
+        failed, good = (await daemon.service.history("web")).rollouts
+        assert [(one.subject, one.author) for one in (good, failed)] == [
+            ("Say one", "Ann"),
+            ("Say two", "Bob"),
+        ]
+        app = daemon.board.apps["web"]
+        assert (app.author, app.wanted_subject, app.wanted_author) == ("Ann", "Say two", "Bob")
+        taken_back = [one for one in world.events() if one.author == "Bob"]
+        assert [one.code for one in taken_back] == ["revision", "step-quarantine", "reverted"]
+        assert "(author “Bob”) was taken back to " in taken_back[-1].reason
+
+
+async def test_a_commit_that_touches_other_apps_alone_is_not_theirs(world):
+    async with world.running() as daemon:
+        world.reader.says["home"] = ("Say one", "Ann")
+        await deployed(world, daemon, ONE)
+        world.reader.says["home"] = ("Add another", "Bob")
+        await deployed(world, daemon, ONE | OTHER)
+        apps = daemon.board.apps
+        assert (apps["web"].author, apps["other"].author) == ("Ann", "Bob")
+        assert (apps["web"].wanted_author, apps["web"].wanted_subject) == ("", "")
+        assert daemon.board.sources["home"].author == "Bob"
+    async with world.running() as daemon:
+        assert daemon.board.apps["web"].author == "Ann"
+
+
 async def test_what_does_not_start_is_taken_back_at_once(world):
     async with world.running() as daemon:
         await deployed(world, daemon, ONE)

@@ -135,6 +135,8 @@ class FakeReader:
         self.latest: dict[str, Snapshot] = {}
         self.unread: Collection[str] = ()
         """Paths, of files and folders, that cannot be read now."""
+        self.says: dict[str, tuple[str, str]] = {}
+        """Subject and author of the newest commit of a source."""
         self.empty: tuple[str, ...] = ()
         """Folders that hold nothing."""
         self.largest_read = 0
@@ -170,9 +172,15 @@ class FakeReader:
             if any(is_below(path, one) for path in self.trees[name])
         )
         self.blobs.update({oid(text): text.encode() for text in self.trees[name].values()})
-        revision = oid(repr(files))
+        subject, author = self.says.get(name, ("", ""))
         self.latest[name] = Snapshot(
-            source=name, revision=revision, files=files, findings=findings, empty=self.empty
+            source=name,
+            revision=oid(repr(files)),
+            subject=subject,
+            author=author,
+            files=files,
+            findings=findings,
+            empty=self.empty,
         )
         return self.latest[name]
 

@@ -344,6 +344,7 @@ class Repository:
         files: Mapping[str, str | None],
         message: str = "Change",
         *,
+        author: str = "Test <test@localhost>",
         executable: Iterable[str] = (),
         links: Mapping[str, str] | None = None,
         push: bool = True,
@@ -363,7 +364,7 @@ class Repository:
             (self.clone / name).parent.mkdir(parents=True, exist_ok=True)
             (self.clone / name).symlink_to(target)
         self.git("add", "--all")
-        self.git("commit", "--quiet", "--allow-empty", f"--message={message}")
+        self.git("commit", "--quiet", "--allow-empty", f"--message={message}", f"--author={author}")
         if push:
             self.push(force=force)
         return self.head

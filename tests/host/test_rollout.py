@@ -58,7 +58,7 @@ def repository(user, git_server):
 
 def test_a_revision_counts_only_after_it_settled(user, repository):
     good = repository.head
-    repository.commit(web("two"), "Say two")
+    repository.commit(web("two"), "Say two", author="Ann <ann@example.org>")
     user.podvisor("sync")
     (old, new) = [event["time"] for event in events(user, kind="applied")]
     (restart,) = events(user, step="restart")
@@ -67,6 +67,7 @@ def test_a_revision_counts_only_after_it_settled(user, repository):
     history = json.loads(user.podvisor("history", "web", "--json").stdout)
     assert [one["outcome"] for one in history["rollouts"]] == ["good", "good"]
     assert history["rollouts"][0]["subject"] == "Say two"
+    assert [one["author"] for one in history["rollouts"]] == ["Ann", "Test"]
     assert [one["revision"] for one in history["rollouts"]] == [repository.head, good]
     (image,) = json.loads(user.podman("image", "inspect", f"{IMAGE}:1").stdout)
     newest, older = history["rollouts"]
@@ -74,8 +75,12 @@ def test_a_revision_counts_only_after_it_settled(user, repository):
     assert history["running"] == newest["release"] != older["release"]
     said = user.podvisor("history", "web").stdout.splitlines()[1]
     assert f"{IMAGE}:1@{image['Id'][:12]}" in said
+    assert "  Ann: Say two  " in said
+    assert "“Say two” (author “Ann”)" in user.podvisor("status", "web").stdout
+    assert "“Say two” (author “Ann”)" in user.podvisor("why", "web").stdout
     (applied,) = [one for one in events(user, kind="applied") if one["revision"] == repository.head]
     assert applied["detail"].startswith(f"release {newest['release']} runs with {IMAGE}:1@")
+    assert applied["author"] == "Ann"
 
 
 def test_what_dies_while_it_settles_is_taken_back(user, repository):

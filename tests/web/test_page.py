@@ -453,7 +453,7 @@ async def test_the_story_of_an_app(page: Any, service: FakeService) -> None:
     }
     service.rollouts = (
         rollout("r2", "b" * 40, outcome=Outcome.FAILED, reason="it did not start", subject=HOSTILE),
-        rollout("r1", "a" * 40, outcome=Outcome.GOOD),
+        rollout("r1", "a" * 40, outcome=Outcome.GOOD, author=f"Ann {HOSTILE}"),
     )
     service.held_secrets = (
         SecretStatus(name="db-password", app="web", state=SecretState.CURRENT),
@@ -466,6 +466,7 @@ async def test_the_story_of_an_app(page: Any, service: FakeService) -> None:
     text = await text_of(page, "/apps/web")
     assert f'href="https://github.com/me/home/commit/{"a" * 40}"' in text
     assert "it did not start" in text
+    assert "Ann &lt;" in text
     assert "db-password" in text
     assert "others" not in text
     assert "nginx 1.27 (cccccccccccc)" in text

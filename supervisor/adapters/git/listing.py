@@ -5,6 +5,7 @@ from msgspec.structs import replace
 from supervisor.adapters.git.errors import StoreBroken
 from supervisor.adapters.git.store import HEAD, Entry, Store, read_entry
 from supervisor.adapters.git.tree_policy import name_problem, refused, screen, too_large
+from supervisor.kit.plain_text import plain_line
 from supervisor.kit.stamps import object_id
 from supervisor.model.errors import Finding, Stalled
 from supervisor.model.source import FileKind, Snapshot, TreeFile
@@ -18,6 +19,7 @@ _KINDS = {
 _MODES = {kind: mode for mode, kind in reversed(_KINDS.items())}
 _SUBMODULE = "160000"
 _MAX_TARGET = 4_096
+_LONGEST_SUBJECT, _LONGEST_NAME = 500, 100
 
 
 async def snapshot_of_head(
@@ -80,7 +82,7 @@ async def snapshot_of_head(
 
 def _subject(commit: bytes) -> str:
     message = commit.partition(b"\n\n")[2].decode(errors="replace").strip()
-    return _printable(message.partition("\n")[0], longest=500)
+    return plain_line(message.partition("\n")[0], _LONGEST_SUBJECT)
 
 
 def _author(commit: bytes) -> str:
@@ -88,11 +90,7 @@ def _author(commit: bytes) -> str:
     head = commit.partition(b"\n\n")[0]
     line = next((one for one in head.split(b"\n") if one.startswith(b"author ")), b"")
     name = line.removeprefix(b"author ").rpartition(b" <")[0]
-    return _printable(name.decode(errors="replace").strip(), longest=100)
-
-
-def _printable(text: str, *, longest: int) -> str:
-    return "".join(c if c.isprintable() else " " for c in text)[:longest]
+    return plain_line(name.decode(errors="replace"), _LONGEST_NAME)
 
 
 def _line(file: TreeFile) -> bytes:

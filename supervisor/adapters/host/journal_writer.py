@@ -9,6 +9,7 @@ import socket
 import struct
 from collections.abc import Mapping
 
+from supervisor.kit.texts import quoted
 from supervisor.model.events import Event
 
 _SOCKET = "/run/systemd/journal/socket"
@@ -45,6 +46,7 @@ class JournalWriter:
             "PODVISOR_REVISION": event.revision,
             "PODVISOR_STEP": event.step,
             "PODVISOR_SUBJECT": event.subject,
+            "PODVISOR_AUTHOR": event.author,
             "PODVISOR_BY": event.by,
         }
         content = b"".join(_field(name, value) for name, value in fields.items() if value)
@@ -67,6 +69,8 @@ def _sentence(event: Event) -> str:
         line = f"failed: {line}"
     if event.reason:
         line = f"{line}: {event.reason}"
+    if event.author:
+        line = f"{line} (author {quoted(event.author)})"
     if event.by:
         line = f"{line} (by {event.by})"
     return f"{line}\n{event.detail}" if event.detail else line

@@ -42,6 +42,7 @@ def storable(event: Event, *, now: float) -> Event:
             "subject",
             "reason",
             "detail",
+            "author",
             "by",
         )
         if (value := getattr(event, field))

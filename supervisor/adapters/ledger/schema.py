@@ -51,6 +51,9 @@ MIGRATIONS = (
     """
     ALTER TABLE events ADD COLUMN "by" TEXT NOT NULL DEFAULT '';
     """,
+    """
+    ALTER TABLE events ADD COLUMN author TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 _WRITER_WAITS_SECONDS = 0.25

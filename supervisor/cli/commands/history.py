@@ -12,11 +12,12 @@ from supervisor.cli.daemon.client import NotRunning, ask
 from supervisor.cli.local.offers import offer
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
-from supervisor.core.health.release import images_in_words
+from supervisor.core.health.release import authors, images_in_words
 from supervisor.kit.texts import relative, rough_sizes, short_id
 from supervisor.model.image import Pin
 
 _STYLES = {"good": "good", "failed": "bad", "trial": "warn", "overtaken": "dim"}
+_LONGEST_NAME = 24
 
 
 @click.command(
@@ -29,8 +30,9 @@ def command(app: str, as_json: bool) -> int:
     """Show which revisions of an app were tried here, when, and what came of them.
 
     Each has a release, which is another one when it runs with other images; these are shown with
-    their tags and the beginning of their digests or ids. `podvisor rollback APP REVISION` goes back
-    to one, by its revision or its release. Below are the volumes that were exported when a release
+    their tags and the beginning of their digests or ids, and with the
+    author of a new commit, as that says itself. `podvisor rollback APP REVISION` goes back to one,
+    by its revision or its release. Below are the volumes that were exported when a release
     was left; `podvisor restore APP RELEASE` puts them back, too.
 
     One on `trial` has not passed its gate yet; the first release of an app cannot be taken back, so
@@ -60,7 +62,8 @@ def _show(history: dict[str, Any], *, now: float) -> None:
     rows: list[list[Cell]] = []
     reasons: list[tuple[str, str, str]] = []
     held = history.get("held") or {}
-    for age, one in enumerate(history.get("rollouts", ())):
+    rollouts = history.get("rollouts", [])
+    for age, (one, author) in enumerate(zip(rollouts, authors(rollouts), strict=True)):
         outcome = one.get("outcome", "trial")
         if outcome == "trial" and (age or one.get("ended_at")):
             outcome = "overtaken"
@@ -78,7 +81,7 @@ def _show(history: dict[str, Any], *, now: float) -> None:
                 (outcome, _STYLES.get(outcome, "")),
                 relative(one["began_at"], now=now),
                 (", ".join(marks), "good"),
-                one.get("subject", ""),
+                ": ".join(filter(None, (author[:_LONGEST_NAME], one.get("subject", "")))),
                 (_images(one), "dim"),
             ]
         )

@@ -12,6 +12,8 @@ from supervisor import __version__
 from supervisor.adapters.ledger import schema
 from supervisor.adapters.ledger.reader import known_apps, names, plain_documents
 
+_COMMIT = ("source", "revision", "subject", "author")
+
 
 def status_from_ledger(path: str, app: str = "") -> bytes:
     """Return a `Status`, as JSON, of what was applied, or tried, last.
@@ -38,7 +40,7 @@ def status_from_ledger(path: str, app: str = "") -> bytes:
             "state": "unknown",
             "stale": True,
             **_newest(tried.get(name, {})),
-            **_some(applied, name, "source", "revision", "applied_at"),
+            **_some(applied, name, *_COMMIT, "applied_at"),
             "units": [
                 {"name": unit, "active": "", "sub": "", **_some(repairs, unit, "failures")}
                 for unit in units.get(name, ())
@@ -51,9 +53,9 @@ def status_from_ledger(path: str, app: str = "") -> bytes:
 
 
 def _newest(tried: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return of which source and revision the release is that was tried last."""
+    """Return of which source and commit the release is that was tried last."""
     last = max(tried.values(), key=lambda one: one.get("began_at", 0.0), default={})
-    return {field: last[field] for field in ("source", "revision") if field in last}
+    return {field: last[field] for field in _COMMIT if field in last}
 
 
 def _some(documents: dict[str, dict[str, Any]], key: str, *fields: str) -> dict[str, Any]:

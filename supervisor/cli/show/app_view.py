@@ -17,7 +17,7 @@ from supervisor.core.status.in_words import (
     troubles,
     without_log,
 )
-from supervisor.kit.texts import count, lasting, relative
+from supervisor.kit.texts import count, lasting, quoted, relative, short_id
 
 _STYLES = {
     "ready": "good",
@@ -120,6 +120,16 @@ def _reason(app: dict[str, Any], incident: dict[str, Any]) -> str:
     return ""
 
 
+def _commits(app: dict[str, Any]) -> None:
+    """Say what the commit says of itself that an app is at, and another that is asked for."""
+    for which in ("", "wanted_"):
+        subject, author = app.get(f"{which}subject", ""), app.get(f"{which}author", "")
+        if subject or author:
+            said = [quoted(subject)] if subject else []
+            said += [f"(author {quoted(author)})"] if author else []
+            say("  ", (short_id(app[f"{which}revision"]), "strong"), " ", " ".join(said))
+
+
 def details(
     app: dict[str, Any],
     now: float,
@@ -140,7 +150,9 @@ def details(
     if not (incidents or shown or findings or waiting or orders or updates or certificates):
         return
     say()
-    if not all_units:
+    if all_units:
+        _commits(app)
+    else:
         say((app["name"], "strong"), ": ", state(app["state"]))
     rows = {unit["name"]: unit["active"] for unit in shown}
     once = Once([unit["name"] for unit in units], rows=rows)

@@ -9,7 +9,7 @@ from typing import Any
 
 from supervisor.cli.show.screen import Cell, is_terminal, say
 from supervisor.core.status.in_words import event_name
-from supervisor.kit.texts import short_id
+from supervisor.kit.texts import quoted, short_id
 
 _WHAT_WIDTH = 12
 _SUBJECT_WIDTH = 28
@@ -55,6 +55,8 @@ def show_event(event: dict[str, Any], *, with_time: bool) -> None:
     ]
     if event.get("revision") and kind != "step":
         cells.append((f"  {short_id(event['revision'])}", "dim"))
+    if event.get("author"):
+        cells.append((f"  author {quoted(event['author'])}", "dim"))
     if event.get("by"):
         cells.append((f"  by {event['by']}", "dim"))
     column = 23 if with_time else 2

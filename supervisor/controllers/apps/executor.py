@@ -194,6 +194,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
     def _event(
         self, step: Step, revisions: dict[str, str], *, ok: bool = True, detail: str = ""
     ) -> Event:
+        failed = step.failed if isinstance(step, Quarantine) else None
         return Event(
             kind=EventKind.STEP,
             ok=ok,
@@ -203,6 +204,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
             step=str(step.__struct_config__.tag),
             subject=subject_of(step),
             reason=step.reason,
+            author=failed.author if failed and not failed.blamed else "",
             detail=detail or "\n".join(getattr(step, "said", ())),
         )
 

@@ -116,7 +116,7 @@ class Recorder(msgspec.Struct, kw_only=True):
         tried: Rollout | None,
     ) -> None:
         """Record that a revision has passed its gate: it is the way back from now on."""
-        was = "new"
+        was, last = "new", None
         if before and before.revision:
             tried_before = self.ledger.rollouts(app.name)
             last = next((one for one in tried_before if one.release == before.release), None)
@@ -132,6 +132,8 @@ class Recorder(msgspec.Struct, kw_only=True):
                 name=app.name,
                 source=app.source,
                 revision=app.revision,
+                subject=app.subject,
+                author=app.author,
                 content=app.content,
                 release=tried.release if tried else "",
                 applied_at=self.clock.now(),
@@ -145,6 +147,7 @@ class Recorder(msgspec.Struct, kw_only=True):
             revision=app.revision,
             reason="; ".join(filter(None, (was, word.reason if word else ""))),
             detail=release_in_words(tried) if tried else "",
+            author="" if last and last.revision == app.revision else app.author,
         )
         if tried:
             word = word or Gate(state=GateState.PASSED)
@@ -210,7 +213,7 @@ class Recorder(msgspec.Struct, kw_only=True):
         if hold and newest and deployment.held is None and newest.base != hold.base:
             self.ledger.drop(Hold, deployment.name)
             reason = f"no longer held at {hold.held_at}: there is a newer revision"
-            now = deployment.newest
+            now = deployment.wanted_revision
             self.ledger.log(EventKind.RESUMED, app=hold.app, revision=now, reason=reason)
 
     def forget_old_trials(self, app: str) -> None:

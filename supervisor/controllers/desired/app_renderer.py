@@ -113,7 +113,7 @@ class AppRenderer(msgspec.Struct, kw_only=True):
     def _remembered(self, one: Candidate) -> Judged | None:
         judged = self._judged.get((one.name, one.content))
         if judged and judged.app and judged.app.revision != one.revision:
-            judged = msgspec.structs.replace(judged, app=judged.app.at(one.revision))
+            judged = msgspec.structs.replace(judged, app=judged.app.at(one))
             self._judged[one.name, one.content] = judged
         return judged
 

@@ -269,8 +269,6 @@ class DesiredState(msgspec.Struct, kw_only=True):
         self.renderer.remember_only(
             (*self.images.unpinned, *candidates, *good.values(), *trials.values())
         )
-        newest = {name: one.revision for name, one in self._newest.items()}
-        subjects = {one.revision: one.subject for one in self._snapshots.values()}
         without, spared = all_left_out(manifests, composed)
         current = (
             Deployment(
@@ -279,8 +277,7 @@ class DesiredState(msgspec.Struct, kw_only=True):
                 last_good=good.get(name),
                 findings=(() if name in trials else refused.get(name)) or warnings.get(name, ()),
                 refusal=refused[name] if name in trials else (),
-                newest=newest.get(name, ""),
-                subject=subjects.get(newest.get(name, ""), ""),
+                newest=self._newest.get(name),
                 held=held.get(name),
                 keep=name in kept or name in failures,
                 keep_reason=kept.get(name, ""),

@@ -34,16 +34,16 @@ class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
         """
         # What lies there ahead of a deploy, for its jobs, is no revision.
         if manifest and not manifest.ahead and one.content == manifest.content:
-            return one.at(manifest.revision)
+            return one.at(manifest)
         for other in reversed(self.ledger.rollouts(one.name)):
             if one.content == other.content:
-                return one.at(other.revision)
+                return one.at(other)
         # Other versions of its images are no other revision.
         if manifest and not manifest.ahead and one.base == manifest.base:
-            return one.at(manifest.revision)
+            return one.at(manifest)
         for other in reversed(self.ledger.rollouts(one.name)):
             if one.base == other.base:
-                return one.at(other.revision)
+                return one.at(other)
         return one
 
     def held(self, one: Candidate) -> tuple[Candidate, Hold | None]:

@@ -36,6 +36,8 @@ class Comparer(msgspec.Struct, frozen=True, kw_only=True):
             new=new.release,
             old_revision=old.revision,
             new_revision=new.revision,
+            old_author=old.author,
+            new_author=new.author,
             files=await self._files(old, new),
             images=_images(old, new),
         )

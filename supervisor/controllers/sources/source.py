@@ -37,7 +37,7 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
                 if snapshot := await self.reader.stored(name):
                     self.desired_state.put(snapshot)
                     restored.add(name)
-                    status = replace(status, revision=snapshot.revision, subject=snapshot.subject)
+                    status = replace(status, **_commit(snapshot))
             self.board.sources[name] = status
         return frozenset(restored)
 
@@ -87,8 +87,7 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
         old = self.board.sources.get(name)
         self.board.sources[name] = replace(
             _unread(name, settings),
-            revision=snapshot.revision,
-            subject=snapshot.subject,
+            **_commit(snapshot),
             read_at=self.clock.now(),
             findings=snapshot.findings,
         )
@@ -100,7 +99,7 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
                 source=name,
                 revision=snapshot.revision,
                 reason=snapshot.subject or "its content changed",
-                detail=f"by {snapshot.author}" if snapshot.author else "",
+                author=snapshot.author,
             )
         known = {str(finding) for finding in old.findings} if old else set()
         ignored = ignoring(settings.ignore)
@@ -134,6 +133,10 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
             self.ledger.log(
                 EventKind.SOURCE, ok=False, source=name, reason=str(failure), detail=failure.hint
             )
+
+
+def _commit(snapshot: Snapshot) -> dict[str, str]:
+    return {name: getattr(snapshot, name) for name in ("revision", "subject", "author")}
 
 
 def _unread(name: str, settings: SourceSettings) -> SourceStatus:

@@ -47,6 +47,8 @@ def candidate_of(
         name=name,
         source=snapshot.source,
         revision=snapshot.revision,
+        subject=snapshot.subject,
+        author=snapshot.author,
         root=root,
         files=tuple(f for f in files if f.path not in image or _is_plain(f.path)),
         overlay=overlay if overlaid else "",

@@ -234,7 +234,7 @@ def with_contents(
 
     def at_revision(one: Candidate) -> Candidate | None:
         if folders.isdisjoint((one.root, one.overlay or one.root)):
-            return one.at(now.revision)
+            return one.at(now)
         files = tuple(
             replace(new, path=file.path)
             if (new := changed.get(one.source_path(file.path)))
@@ -243,7 +243,7 @@ def with_contents(
         )
         if any(sum(file.size for file in some) > limit for some in (one.files, files)):
             return None
-        return replace(one, revision=now.revision, files=files)
+        return replace(one.at(now), files=files)
 
     candidates = tuple(filter(None, map(at_revision, composition.candidates)))
     unfit = tuple(filter(None, map(at_revision, composition.unfit)))

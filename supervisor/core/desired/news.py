@@ -16,7 +16,7 @@ def asks(one: Deployment | None) -> tuple[object, ...] | None:
     why = str(one.failure or "")
     return (
         one.wanted,
-        one.newest,
+        one.wanted_revision,
         one.held,
         one.findings,
         one.refusal,

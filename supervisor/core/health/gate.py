@@ -65,7 +65,6 @@ def begin_trial(
     observed: Observed,
     *,
     images: dict[str, str],
-    subject: str,
     changing: Collection[str],
     now: float,
 ) -> Rollout:
@@ -84,7 +83,6 @@ def begin_trial(
         app,
         release=release_id(app.content, images),
         images=images,
-        subject=subject,
         began_at=now,
         ignored_units=tuple(sorted(down.difference(changing))),
     )

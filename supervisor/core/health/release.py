@@ -1,10 +1,12 @@
 """What tells one release of an app from another, and says it in words."""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import Any
 
 from supervisor.core.images.words import pin_in_words
-from supervisor.kit.texts import short_id
+from supervisor.kit.texts import quoted, short_id
 from supervisor.model.image import Pin
 from supervisor.model.rollout import Rollout
 from supervisor.model.source import AppRevision
@@ -41,6 +43,22 @@ def in_words(app: AppRevision, beside: AppRevision | None) -> str:
     """Say shortly what an app is at: its revision, or its images where only these are others."""
     images = dict.fromkeys(map(pin_in_words, images_between(beside, app)))
     return ", ".join(images) or short_id(app.revision)
+
+
+def with_author(words: str, app: AppRevision) -> str:
+    """Name the author of the commit that an app is at, where these words name it; not an image."""
+    is_commit = words == short_id(app.revision)
+    return f"{words} (author {quoted(app.author)})" if app.author and is_commit else words
+
+
+def authors(rollouts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield who made the commit of each of these, in JSON and the newest first.
+
+    Of one that is at the revision of the one before, that is nobody: it came of something else.
+    """
+    for one, before in zip_longest(rollouts, rollouts[1:]):
+        is_same = before is not None and before["revision"] == one["revision"]
+        yield "" if is_same else one.get("author", "")
 
 
 def release_in_words(rollout: Rollout) -> str:

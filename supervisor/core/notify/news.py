@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from supervisor.kit.texts import count, short_id
+from supervisor.kit.texts import count, quoted, short_id
 from supervisor.model.events import Event, EventKind
 from supervisor.model.image import HeldUpdate
 from supervisor.model.incident import Incident, IncidentCode
@@ -106,7 +106,9 @@ def of_event(event: Event) -> News | None:
     command = f"podvisor history {event.app}"
     match event.kind:
         case EventKind.APPLIED:
-            text = f"{event.app} runs {short_id(event.revision)} of {event.source}, and is well"
+            author = f" (author {quoted(event.author)})" if event.author else ""
+            what = f"{short_id(event.revision)}{author} of {event.source}"
+            text = f"{event.app} runs {what}, and is well"
             if event.reason:
                 text += f" ({event.reason})"
             log = (event.detail,) if event.detail else ()

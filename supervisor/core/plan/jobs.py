@@ -165,8 +165,7 @@ def _claim(
     files = {file.path: file for file in manifest.files} if manifest else {}
     files.update({file.path: file for file in wanted.files if file.path in paths})
     return Manifest.of(
-        manifest or wanted,
-        revision=manifest.revision if manifest else "",
+        manifest or msgspec.structs.replace(wanted, revision="", subject="", author=""),
         files=tuple(sorted(files.values())),
         units=tuple(sorted({*units, *(manifest.units if manifest else ())})),
         sealed=False,

@@ -8,7 +8,7 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 import msgspec
 
 from supervisor.core.health import gate
-from supervisor.core.health.release import images_between
+from supervisor.core.health.release import images_between, with_author
 from supervisor.core.health.release import in_words as in_words_of
 from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.step_text import in_words
@@ -59,12 +59,10 @@ def ask_gate(
         if lacking:
             return None
         known = observed.rollouts.get(wanted.name, ())
-        before = next((one for one in reversed(known) if one.base == wanted.base), None)
         trial = gate.begin_trial(
             wanted,
             observed,
             images=_images(wanted, observed, attempt.steps),
-            subject=before.subject if before else deployment.subject,
             changing=untried,
             now=now,
         )
@@ -120,7 +118,7 @@ def cut_short(
 def _why_cut(deployment: Deployment, tried: Rollout, observed: Observed, *, goes_on: bool) -> str:
     """Say what became of a release on trial, and for which newer one."""
     wanted, last_good = deployment.wanted, deployment.last_good
-    newest = in_words_of(wanted, tried) if wanted else short_id(deployment.newest)
+    newest = in_words_of(wanted, tried) if wanted else short_id(deployment.wanted_revision)
     if newest in ("", short_id(tried.revision)):
         return "was cut short"
     why = f"was still on trial when {newest} came"
@@ -169,7 +167,7 @@ def quarantined(deployment: Deployment, observed: Observed) -> Iterator[Finding]
 def _findings(deployment: Deployment, failed: Rollout) -> Iterator[Finding]:
     if deployment.wanted and deployment.last_good:
         runs = in_words_of(deployment.last_good, failed)
-        what = in_words_of(failed, deployment.last_good)
+        what = with_author(in_words_of(failed, deployment.last_good), failed)
         yield deployment.wanted.finding(
             f"{what} was taken back to {runs}, as {failed.reason}",
             hint="push a newer one, or have it tried again",

@@ -15,6 +15,7 @@ from supervisor.core.health.crash_backoff import (
 )
 from supervisor.core.health.gate import rollout_of
 from supervisor.core.health.unit_health import unit_health
+from supervisor.core.status.commits import asking, standing
 from supervisor.core.status.in_words import unpause_command, without_log
 from supervisor.kit.texts import count, format_duration
 from supervisor.model.app import Deployment, DesiredUnit
@@ -129,7 +130,7 @@ def app_status(
         for one in states
         if is_looping(one, now)
     )
-    return AppStatus(
+    status = AppStatus(
         name=deployment.name,
         source=deployment.source,
         state=(
@@ -141,8 +142,6 @@ def app_status(
             if failure or settling or any(need.failing for need in waiting)
             else _state(deployment, verdict, units, reverted=reverted)
         ),
-        revision=stands.revision if stands else "",
-        wanted_revision=deployment.wanted_revision,
         applied_at=applied.applied_at if applied else 0.0,
         units=tuple(units),
         waiting=tuple(waiting),
@@ -155,6 +154,7 @@ def app_status(
         updates=deployment.updates,
         findings=tuple(findings),
     )
+    return asking(standing(status, stands), deployment)
 
 
 def unseen(deployment: Deployment, old: AppStatus | None, failure: Failure) -> AppStatus:
@@ -164,12 +164,11 @@ def unseen(deployment: Deployment, old: AppStatus | None, failure: Failure) -> A
         name=name,
         source=deployment.source,
         state=AppState.FAILING,
-        wanted_revision=deployment.newest,
         findings=deployment.findings,
     )
     kept = tuple(one for one in status.findings if one in deployment.findings)
     return msgspec.structs.replace(
-        status,
+        asking(status, deployment),
         state=AppState.REFUSED if isinstance(failure, Stalled) else AppState.FAILING,
         findings=(*kept, _as_finding(name, failure)),
     )
@@ -221,9 +220,8 @@ def under_way(status: AppStatus | None, deployment: Deployment, steps: Sequence[
     name, source = deployment.name, deployment.source
     status = status or AppStatus(name=name, source=source, state=AppState.UNKNOWN, stale=True)
     if status.stale:
-        revision = deployment.last_good.revision if deployment.last_good else status.revision
-        status = msgspec.structs.replace(status, revision=revision, waiting=())
-    status = msgspec.structs.replace(status, wanted_revision=deployment.wanted_revision)
+        status = msgspec.structs.replace(standing(status, deployment.last_good), waiting=())
+    status = asking(status, deployment)
     pending = Need(kind=NeedKind.STEP, subject="", text="a pass is under way")
     return _changing(status, steps or [pending])
 
@@ -329,6 +327,7 @@ def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> It
                 app=new.name,
                 source=new.source,
                 revision=new.wanted_revision,
+                author=new.wanted_author,
                 subject=f"{finding.path}:{finding.line}" if finding.line else finding.path,
                 reason=finding.message,
                 detail=finding.hint,

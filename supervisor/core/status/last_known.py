@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec.structs import replace
 
+from supervisor.core.status.commits import asking, standing
 from supervisor.core.status.incidents import BAD
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Finding
@@ -54,13 +55,11 @@ def last_known(
     wrong = {(one.code, one.subject): one.opened_at for one in incidents}
     tried = rollouts[-1] if rollouts and units else None
     there = applied if applied and applied.revision else tried
-    return AppStatus(
+    status = AppStatus(
         name=name,
         source=there.source if there else deployment.source if deployment else "",
         state=AppState.SUSPENDED if suspension else _state(incidents),
         stale=True,
-        revision=there.revision if there else "",
-        wanted_revision=deployment.wanted_revision if deployment else "",
         applied_at=applied.applied_at if applied else 0.0,
         units=tuple(_unit(name, wrong, repairs.get(name)) for name in sorted(units)),
         waiting=(_NOT_LOOKED_AT,),
@@ -69,6 +68,8 @@ def last_known(
             Finding(message=one.text, app=name) for one in incidents if one.code in _OF_FINDINGS
         ),
     )
+    status = standing(status, there)
+    return asking(status, deployment) if deployment else status
 
 
 def _unit(

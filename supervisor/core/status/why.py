@@ -15,7 +15,7 @@ from supervisor.core.status.in_words import health_in_words
 from supervisor.core.status.overview import Line, overview
 from supervisor.core.status.why_material import Material
 from supervisor.core.status.why_units import last_steps, step_in_words, what_came_before
-from supervisor.kit.texts import count, format_duration, one_line, short_id, with_why
+from supervisor.kit.texts import count, format_duration, one_line, quoted, short_id, with_why
 from supervisor.model.events import Event, EventKind
 from supervisor.model.image import Pin
 from supervisor.model.observed import AppliedApp
@@ -111,7 +111,8 @@ def _why_released(
     if tried and (pins := images_between(before, tried)):
         yield from _why_images(material, pins, began_at)
     else:
-        yield from _why_revision(material, applied.source, applied.revision, began_at)
+        author = tried.author if tried else ""
+        yield from _why_revision(material, applied, began_at, author=author)
 
 
 def _why_held(material: Material, held: Hold) -> Cause:
@@ -150,21 +151,29 @@ def _why_images(material: Material, pins: Sequence[Pin], began_at: float) -> Ite
         yield Cause(text=text, at=told.time if told else 0.0, event=told.id if told else 0)
 
 
-def _why_revision(material: Material, source: str, revision: str, before: float) -> Iterator[Cause]:
-    """Say when a source came to a revision, by whom it is, and how that was noticed."""
+def _why_revision(
+    material: Material, one: AppliedApp | Rollout | Event, before: float, *, author: str
+) -> Iterator[Cause]:
+    """Say when the source of this came to its revision, whose it is, and how that was noticed.
+
+    `author` is who made it, for where the log does not go back so far.
+    """
+    source, revision = one.source, one.revision
     if not revision:
         return
     told = _last(
         material.of_sources,
         EventKind.REVISION,
-        fits=lambda one: (
-            one.source == source and one.revision == revision and one.time <= before + 1
+        fits=lambda told: (
+            told.source == source and told.revision == revision and told.time <= before + 1
         ),
     )
     if told is None:
+        if author:
+            yield Cause(text=f"the author of {short_id(revision)} is {quoted(author)}")
         return
-    by = f" ({told.detail})" if told.detail else ""
-    text = f"source {source} came to {short_id(revision)}{_quoted(told.reason)}{by}"
+    whose = f" (author {quoted(told.author)})" if told.author else ""
+    text = f"source {source} came to {short_id(revision)}{_quoted(told.reason)}{whose}"
     yield Cause(text=text, at=told.time, event=told.id)
     yield _why_noticed(material, told)
 
@@ -197,7 +206,7 @@ def _newer(material: Material) -> Iterator[Fact]:
     newest = material.rollouts[-1] if material.rollouts else None
     release = material.applied.release if material.applied else ""
     if newest and newest.release != release:
-        causes = tuple(_why_revision(material, newest.source, newest.revision, newest.began_at))
+        causes = tuple(_why_revision(material, newest, newest.began_at, author=newest.author))
         what = f"{short_id(newest.revision)}{_quoted(newest.subject)}"
         if newest.outcome is Outcome.FAILED:
             yield Fact(
@@ -224,7 +233,7 @@ def _refused(material: Material) -> Iterator[Fact]:
         return
     what = f"{short_id(last.revision)} is refused" if last.revision else "its newest is refused"
     place = f" ({last.subject})" if last.subject else ""
-    causes = _why_revision(material, last.source, last.revision, last.time)
+    causes = _why_revision(material, last, last.time, author=last.author)
     text = with_why(f"{what}{place}", last.reason)
     yield Fact(about=FactKind.NEWER, text=text, at=last.time, causes=tuple(causes))
 
@@ -291,7 +300,7 @@ def _units(material: Material) -> Iterator[Fact]:
         if tried and step.ok:
             text = f"{short_id(tried.revision)}{_quoted(tried.subject)} came"
             causes.append(Cause(text=text, at=tried.began_at))
-            causes += _why_revision(material, tried.source, tried.revision, tried.began_at)
+            causes += _why_revision(material, tried, tried.began_at, author=tried.author)
         text = step_in_words(step)
         told.append(Fact(about=FactKind.UNIT, text=text, at=step.time, causes=tuple(causes)))
     yield from told[-_MOST_UNITS:]
@@ -375,4 +384,4 @@ def _last(
 
 
 def _quoted(text: str) -> str:
-    return f" “{text}”" if text else ""
+    return f" {quoted(text)}" if text else ""

@@ -124,6 +124,23 @@ async def test_the_default_branch_comes_with_its_files_and_subject(sources, upst
     assert not list((Path(str(sources._folder)) / "s.git").glob("**/hooks/*"))
 
 
+async def test_what_a_commit_says_of_itself_is_plain_and_not_long(sources, upstream):
+    tree = upstream.files({"f": b"1"})
+    name = f"\x1b[31mAnn\x1b[0m \x1b]0;title\x07\u202e{'x' * 200}"
+    text = f"""tree {tree}
+author {name} <a@example.org> 1 +0000
+committer C <c@example.org> 1 +0000
+
+\x1b[2JFirst\u202e line
+"""
+    commit = upstream.git("hash-object", "-t", "commit", "-w", "--stdin", stdin=text.encode())
+    upstream.git("update-ref", "refs/heads/main", commit)
+    snapshot = await sources.fetch("s", at(upstream))
+    assert (snapshot.revision, snapshot.subject) == (commit, "First  line")
+    assert snapshot.author.startswith("Ann  xxx")
+    assert len(snapshot.author) == 100
+
+
 async def test_branch_tag_annotated_tag_and_commit_are_found(sources, upstream):
     one = upstream.commit(upstream.files({"f": b"1"}))
     two = upstream.commit(upstream.files({"f": b"2"}), branch="next", parent=one)

@@ -70,6 +70,17 @@ def test_what_is_short_is_one_line(journal: socket.socket, writer: JournalWriter
     assert fields(journal.recv(1 << 20))["MESSAGE"] == "revision home: a push"
 
 
+def test_whose_commit_it_is_cannot_pass_for_who_ordered_it(
+    journal: socket.socket, writer: JournalWriter
+) -> None:
+    author = "Ann”) (by root (page)"
+    writer.write(Event(id=1, kind=EventKind.REVISION, source="home", reason="x", author=author))
+    said = fields(journal.recv(1 << 20))
+    assert said["MESSAGE"] == 'revision home: x (author “Ann") (by root (page)”)'
+    assert said["PODVISOR_AUTHOR"] == author
+    assert "PODVISOR_BY" not in said
+
+
 def test_a_journal_that_is_behind(journal: socket.socket, writer: JournalWriter) -> None:
     for _ in range(1_000):
         writer.write(Event(id=1, kind=EventKind.STARTED, detail="x" * 1_000_000))

@@ -57,7 +57,7 @@ PUSHED = (
         source="home",
         revision=NEW,
         reason="use 1.2",
-        detail="by Ann",
+        author="Ann",
     ),
 )
 LAST = rollout(NEW, NOW - 100, subject="use 1.2")
@@ -82,7 +82,7 @@ def lines(said: Why) -> list[str]:
 
 
 RUNS = "web runs bbbbbbbb “use 1.2” of source home, which passed its gate after 9s"
-CAME = "< source home came to bbbbbbbb “use 1.2” (by Ann)"
+CAME = "< source home came to bbbbbbbb “use 1.2” (author “Ann”)"
 
 
 def test_a_release_comes_of_a_commit_and_that_of_a_webhook() -> None:
@@ -91,6 +91,12 @@ def test_a_release_comes_of_a_commit_and_that_of_a_webhook() -> None:
     release, state = said.facts
     assert (release.at, state.at) == (NOW - 91, NOW - 91)
     assert [(one.at, one.event) for one in release.causes] == [(NOW - 102, 2), (NOW - 103, 1)]
+
+
+def test_the_author_of_a_release_is_known_also_where_the_log_does_not_go_back_so_far() -> None:
+    release = msgspec.structs.replace(LAST, author="Ann “pi” (page)")
+    said = told(of_sources=(), rollouts=(release,))
+    assert lines(said)[1] == '< the author of bbbbbbbb is “Ann "pi" (page)”'
 
 
 def test_a_webhook_of_another_push_told_nothing_of_it() -> None:
