@@ -106,7 +106,10 @@ def load_settings(path: Path) -> Reading:
         text = path.read_text()
     except FileNotFoundError:
         finding = Finding(
-            message="there are no settings", path=str(path), hint="podvisor init writes them"
+            message="there are no settings",
+            path=str(path),
+            hint="have a file written that explains itself",
+            command="podvisor init",
         )
         return Reading(settings=None, findings=(finding,))
     except (OSError, UnicodeDecodeError) as error:

@@ -501,6 +501,7 @@ class TestEvents:
             (["--unit", "nosuch"], "no unit named “nosuch.service”"),
             (["--code", "nosuch"], "no event has the code “nosuch”"),
             (["--code", "aplied"], "did you mean “applied”?"),
+            (["--code", "step"], "there are step-"),
         ):
             said = podvisor("events", *wrong)
             assert (said.code, said.out) == (1, "")

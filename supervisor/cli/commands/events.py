@@ -35,7 +35,7 @@ _USUAL_LIMIT = 50
     default="",
     metavar="CODE",
     shell_complete=offer("event code"),
-    help="Only of this code, as step-pull-failed.",
+    help="Only of this code, as reverted or step-restart.",
 )
 @click.option(
     "--unit",

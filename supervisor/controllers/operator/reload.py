@@ -22,7 +22,8 @@ from supervisor.model.status import Reloaded
 
 _OLD_ONES_STAY = Finding(
     message="the settings on disk are refused: those from before stay in force",
-    hint="mend them, then podvisor reload; the daemon would not start with them",
+    hint="mend them, and have them taken up; the daemon would not start with them",
+    command="podvisor reload",
 )
 
 
@@ -82,8 +83,10 @@ class SettingsFile(msgspec.Struct, frozen=True, kw_only=True):
             return (*reading.findings, _OLD_ONES_STAY)
         if reading.settings != self.in_force.now:
             message = "the settings were changed since the daemon read them"
-            hint = "podvisor reload has the daemon take them up"
-            changed = Finding(message=message, path=self.shown, hint=hint, fatal=False)
+            hint, command = "have the daemon take them up", "podvisor reload"
+            changed = Finding(
+                message=message, path=self.shown, hint=hint, command=command, fatal=False
+            )
             return (*reading.findings, changed)
         return reading.findings
 

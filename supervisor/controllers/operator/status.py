@@ -40,7 +40,8 @@ from supervisor.model.status import AppStatus, SourceStatus, Status
 
 NO_SOURCE = Finding(
     message="the settings name no source, so there is nothing to deploy",
-    hint="add [sources.NAME] with `git` or `folder`, then: podvisor reload",
+    hint="add [sources.NAME] with `git` or `folder`, and have it taken up",
+    command="podvisor reload",
     code=IncidentCode.SETTINGS_DOUBTFUL,
     fatal=False,
 )

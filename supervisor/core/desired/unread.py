@@ -165,10 +165,12 @@ def leaving(
                 hint = (
                     "it is removed, unless another app needs it, and its volumes stay; to have it"
                     " again, mend `apps`, `select`, `exclude` or `ignore` of"
-                    f" source {source}, then podvisor reload"
+                    f" source {source}, and have that taken up"
                 )
                 message = f"app {name} is left out: {why}"
-                yield Finding(message=message, app=name, hint=hint, fatal=False)
+                yield Finding(
+                    message=message, app=name, hint=hint, command="podvisor reload", fatal=False
+                )
 
 
 def _names(composition: Composition) -> frozenset[str]:

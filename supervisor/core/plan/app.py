@@ -103,9 +103,13 @@ def _findings(given: Given) -> Iterator[Finding]:
     by_hand = observed.app(deployment.name).by_hand
     yield from (one for one in deployment.findings if one.absent not in by_hand)
     if deployment.keep and deployment.keep_reason:
-        hint = "podvisor sync --prune-all removes it"
-        message = f"kept as it is: {deployment.keep_reason}"
-        yield Finding(message=message, app=deployment.name, hint=hint, fatal=False)
+        yield Finding(
+            message=f"kept as it is: {deployment.keep_reason}",
+            app=deployment.name,
+            hint="it is removed when you say so",
+            command="podvisor sync --prune-all",
+            fatal=False,
+        )
     if wanted := deployment.wanted:
         yield from blockers(wanted, observed, given.foreign)
         yield from quarantined(deployment, observed)

@@ -282,8 +282,8 @@ def _leave_network(draft: Draft, unit: DesiredUnit, change: str, others: Sequenc
             app=draft.app,
             path=unit.path,
             hint=f"it is made anew once nobody else uses it: `podman rm -f {others[0]}`, or"
-            f" `podman network disconnect {unit.object_name} {others[0]}`;"
-            " `podvisor sync` then does it at once",
+            f" `podman network disconnect {unit.object_name} {others[0]}`; it is at once with",
+            command=f"podvisor sync {draft.app}",
             fatal=False,
         )
     )

@@ -8,6 +8,9 @@ from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind, OwnCode, code_of
 from supervisor.model.plan import Step
 
+_MOST = 6
+"""Codes that begin alike, of which an error names so many."""
+
 
 @cache
 def event_codes() -> tuple[str, ...]:
@@ -22,5 +25,9 @@ def event_codes() -> tuple[str, ...]:
 def check_code(code: str) -> None:
     """Raise Stalled if no entry can have it."""
     if code and code not in event_codes():
-        hint = meant(code, event_codes(), "podvisor events --code, then the Tab key, lists them")
+        longer = [one for one in event_codes() if one.startswith(f"{code}-")]
+        listed = "podvisor events --code, then the Tab key, lists them"
+        if longer:
+            listed = f"there are {', '.join(longer[:_MOST])}{', …' if longer[_MOST:] else ''}"
+        hint = meant(code, event_codes(), listed)
         raise Stalled(f"no event has the code “{code}”", hint=hint)
