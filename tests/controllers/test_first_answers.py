@@ -230,3 +230,20 @@ async def test_what_was_told_before_a_start_is_not_told_again_and_its_end_is(ail
     ailing.reader.put("home", {**FILES, "typo/typo.container": ""})
     async with ailing.running():
         assert ("typo", "was refused") in events(ailing, EventKind.RECOVERED)
+
+
+async def test_what_is_on_trial_is_not_good_before_its_probe_was_made(world):
+    world.reader.put("home", {"web/web.container": "probe=tcp://one:1 every=30"})
+    world.prober.failures["tcp://one:1"] = "connection refused"
+    async with world.running():
+        await anyio.sleep(60)
+        assert not world.events(EventKind.APPLIED)
+    await anyio.sleep(60)
+    async with world.running() as daemon:
+        assert not world.events(EventKind.APPLIED)
+        await anyio.sleep(200)
+        assert not world.events(EventKind.APPLIED)
+        world.prober.failures.clear()
+        await anyio.sleep(60)
+        assert world.events(EventKind.APPLIED)
+        assert states(await answered(daemon)) == {"web": AppState.READY}

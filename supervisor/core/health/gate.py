@@ -321,6 +321,8 @@ def _has_answered(
         seen = any(one.container.unit == name for one in observed.checked)
         if not seen:
             return False
+    if unit.probe and name not in observed.probed:
+        return False
     return unit_health(name, observed, now, since=since).health is not Health.STARTING
 
 
