@@ -232,3 +232,28 @@ async def test_it_began_when_it_began_whatever_a_person_orders_meanwhile(world, 
         world.machine.broken.clear()
         await anyio.sleep(4_000)
         assert {one.app for one in kept(world).values()} == {"web"}
+
+
+@pytest.mark.parametrize("files", [PHOTOS, {"photos/gallery.container": "refuse=unsupported-key"}])
+@pytest.mark.parametrize("seconds", [5, 60, 700])
+async def test_what_comes_again_after_all_was_well_is_something_new(world, files, seconds):
+    """Whether a unit, or what another commit holds."""
+    world.reader.put("home", PHOTOS)
+    async with world.running() as daemon:
+        begun = []
+        for number in range(3):
+            if files is PHOTOS:
+                world.systemd.pauses("gallery.service")
+            else:
+                await world.push(daemon, {**files, "photos/note": f"{number}"})
+            await anyio.sleep(20)
+            (one,) = kept(world).values()
+            assert one.opened_at >= world.clock.now() - 21
+            begun.append(one.opened_at)
+            if files is PHOTOS:
+                world.systemd.pauses("gallery.service", paused=False)
+            else:
+                await world.push(daemon, {**PHOTOS, "photos/note": f"{number}"})
+            await anyio.sleep(seconds)
+            assert not kept(world)
+        assert len(set(begun)) == 3

@@ -12,6 +12,7 @@ from supervisor.model.incident import Incident
 from supervisor.model.notify import Outbox
 from supervisor.model.notify_settings import NotifyKind, NotifySettings
 from supervisor.model.setting_types import Seconds, SecretRef
+from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import OrderRequest
 
 pytestmark = pytest.mark.anyio
@@ -88,6 +89,31 @@ async def test_what_is_removed_is_gone_and_not_well_again(told):
             assert command[:2] == ["podvisor", "events"]
             query = EventQuery(app=command[2])
             assert [one async for one in daemon.service.events(query)], "what is named, answers"
+
+
+@pytest.mark.parametrize("passes", [True, False])
+async def test_an_app_on_trial_is_not_well_again(told, passes):
+    rollout = RolloutSettings(settle=300, gate_timeout=600)
+    told.settings = msgspec.structs.replace(told.settings, rollout=rollout)
+    async with told.running() as daemon:
+        await told.push(daemon, PHOTOS)
+        await anyio.sleep(310)
+        await told.push(daemon, REFUSED)
+        await anyio.sleep(100)
+        assert len(told.messenger.sent) == 1
+        await told.push(daemon, {"photos/gallery.container": "v=2"})
+        await anyio.sleep(200)
+        assert len(told.messenger.sent) == 1, "nobody knows yet"
+        if not passes:
+            told.systemd.dies("gallery.service")
+        await anyio.sleep(200)
+        (_, (_, after)) = told.messenger.sent
+        if passes:
+            assert after.title.endswith("photos is well again")
+            return
+        assert after.title.endswith("1 taken back, 1 over: photos")
+        assert after.body.index("was taken back") < after.body.index("is no longer refused")
+        assert after.type == "failure"
 
 
 async def test_what_is_over_before_it_was_sent_is_not_sent(told):

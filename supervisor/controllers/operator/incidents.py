@@ -1,7 +1,8 @@
 """Incidents: notices what becomes wrong and what is over, and remembers since when."""
 
 import operator
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -14,7 +15,9 @@ from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.core.health.crash_backoff import LONGEST_CALM_SECONDS
 from supervisor.core.status.incidents import BAD, SUSPENDED, incidents
 from supervisor.kit.clock import Clock
-from supervisor.model.incident import Incident
+from supervisor.model.events import EventKind, EventQuery
+from supervisor.model.incident import Incident, IncidentCode
+from supervisor.model.notify import Outbox
 from supervisor.model.status import AppStatus, Status
 
 _ANYWAY = (Kind.CERTIFICATE, Kind.ALL_APPS, Kind.WEBHOOKS, Kind.DISK, Kind.RESYNC)
@@ -22,11 +25,19 @@ _ANYWAY = (Kind.CERTIFICATE, Kind.ALL_APPS, Kind.WEBHOOKS, Kind.DISK, Kind.RESYN
 
 _SIGNS = (*BAD, SUSPENDED)
 
-_CALM_SECONDS = float(LONGEST_CALM_SECONDS)
-"""What comes back sooner has gone on all the time: a person's order looks like its end."""
+_STARTED_ANEW = (IncidentCode.UNIT_DOWN, IncidentCode.UNIT_UNHEALTHY)
+"""What an order seems to end: it has units started anew, without a memory of what they did."""
+_ORDER_SECONDS = float(LONGEST_CALM_SECONDS)
+"""So long after an order, what it seemed to end and is there again has gone on all the time."""
 
 Listener = Callable[[Sequence[Incident], Sequence[Incident]], None]
 """Hears which incidents were opened, and which are over."""
+
+
+class _Over(NamedTuple):
+    incident: Incident
+    at: float
+    ordered_at: float
 
 
 class IncidentLog(msgspec.Struct, kw_only=True):
@@ -43,8 +54,8 @@ class IncidentLog(msgspec.Struct, kw_only=True):
     """What `follow` saw last; held, so that nothing else gets the same identity."""
     _ailing: frozenset[str] = frozenset()
     """Apps with an incident."""
-    _over: dict[str, tuple[Incident, float]] = {}
-    """What was over a while ago, and when, by its key."""
+    _over: dict[str, _Over] = {}
+    """What an order has ended, as it seems, by its key."""
 
     def subscribe(self, listener: Listener) -> None:
         """Hear of what is opened or over from now on."""
@@ -88,8 +99,8 @@ class IncidentLog(msgspec.Struct, kw_only=True):
             for one in over:
                 self.ledger.drop(Incident, one.key)
         now = self.clock.now()
-        self._over = {key: one for key, one in self._over.items() if _is_fresh(one[1], now)}
-        self._over.update({one.key: (one, now) for one in over})
+        self._over = {key: one for key, one in self._over.items() if _is_fresh(one, now)}
+        self._over.update((one.incident.key, one) for one in self._ended_by_orders(over, now))
         self._ailing = frozenset(one.app for one in found.values())
         if opened or over:
             for listener in self._listeners:
@@ -97,10 +108,25 @@ class IncidentLog(msgspec.Struct, kw_only=True):
 
     def _since(self, one: Incident, known: dict[str, Incident], now: float) -> Incident:
         before = known.get(one.key)
-        if before is None and one.key in self._over:
-            last, at = self._over[one.key]
-            before = last if _is_fresh(at, now) else None
+        last = self._over.get(one.key)
+        if before is None and last and _is_fresh(last, now) and not self._is_told(last):
+            before = last.incident
         return replace(one, opened_at=before.opened_at if before else now)
+
+    def _ended_by_orders(self, over: Iterable[Incident], now: float) -> Iterator[_Over]:
+        """Yield what may be over only since a person had its units started anew."""
+        if not (mine := [one for one in over if one.code in _STARTED_ANEW]):
+            return
+        orders = self.ledger.events(EventQuery(code=EventKind.ORDERED, since=now - _ORDER_SECONDS))
+        for one in mine:
+            at = max((order.time for order in orders if order.app in ("", one.app)), default=0.0)
+            if at:
+                yield _Over(incident=one, at=now, ordered_at=at)
+
+    def _is_told(self, one: _Over) -> bool:
+        """Whether anybody was told of the end: what comes then is something new."""
+        ends = (box.ended.get(one.incident.key, ()) for box in self.ledger.all(Outbox).values())
+        return any(at >= one.at for some in ends for at in some)
 
     def _signs_now(self) -> Iterable[object]:
         board = self.board
@@ -121,5 +147,5 @@ def _has_failed(app: AppStatus) -> bool:
     return any(failed) or any(one.failed for one in app.updates)
 
 
-def _is_fresh(at: float, now: float) -> bool:
-    return abs(now - at) < _CALM_SECONDS
+def _is_fresh(one: _Over, now: float) -> bool:
+    return abs(now - one.ordered_at) < _ORDER_SECONDS

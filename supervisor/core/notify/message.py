@@ -53,7 +53,7 @@ def message_of(
     ended = {one.who for one in batch if _is_over(one)}
     rest = [one for one in open_now if one.key not in told and one.who in ended]
     return Message(
-        title=plain(f"{host}: {_headline(batch, len(rest))}", LONGEST_TITLE),
+        title=plain(f"{host}: {_headline(batch, rest)}", LONGEST_TITLE),
         body=_body(batch, left_out, rest),
         type=_type(batch, is_well=not rest),
     )
@@ -86,13 +86,13 @@ def _rank(one: News) -> int:
     return 1 if is_for_person else _GOOD
 
 
-def _headline(batch: Sequence[News], rest: int) -> str:
-    """`rest` is how much goes on of what some is over of."""
+def _headline(batch: Sequence[News], rest: Sequence[News]) -> str:
+    """`rest` is what goes on of what some is over of."""
     if len(batch) == 1:
         (one,) = batch
         who = plain(one.who, 40)
         if rest:
-            return f"one problem of {who} is over, {_going_on(rest)}"
+            return f"one problem of {who} is over, {_going_on(len(rest))}"
         if one.is_gone:
             return f"{who} was removed"
         if one.times and not one.is_end:
@@ -100,8 +100,11 @@ def _headline(batch: Sequence[News], rest: int) -> str:
         if one.kind in _HEADLINES:
             return _HEADLINES[one.kind].format(who=who)
         return one.text if one.app and one.text.startswith(one.app) else f"{who}: {one.text}"
-    more = f"; {_going_on(rest)}" if rest else ""
-    return f"{counted(batch)}: {_names(dict.fromkeys(one.who for one in batch))}{more}"
+    more = f"; {_going_on(len(rest))}" if rest else ""
+    ailing = {one.who for one in (*batch, *rest) if one.lasts is Lasts.OPEN and not one.is_end}
+    return (
+        f"{counted(batch, ailing=ailing)}: {_names(dict.fromkeys(one.who for one in batch))}{more}"
+    )
 
 
 def _flaps(one: News) -> str:

@@ -1,6 +1,6 @@
 """What is news: of incidents, of how apps stand, and of entries of the event log."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from supervisor.kit.texts import count, quoted, short_id
 from supervisor.model.events import Event, EventKind
@@ -21,7 +21,7 @@ _UNTOLD = ("settings-doubtful",)
 """Whoever writes the settings sees it."""
 _ENDS = {
     IncidentCode.APP_REFUSED: "{app} is no longer refused",
-    IncidentCode.APP_REVERTED: "the revision of {app} that was taken back is no longer the newest",
+    IncidentCode.APP_REVERTED: "the newest revision of {app} is no longer one that was taken back",
     IncidentCode.APP_FAILING: "{app} is no longer failing",
     IncidentCode.JOB_FAILED: "{subject} no longer keeps {app} from being deployed",
     IncidentCode.UPDATE_FAILED: "of {subject} no version is in quarantine any more",
@@ -164,17 +164,23 @@ def _of_update(update: HeldUpdate) -> News:
     )
 
 
-def counted(kinds: Iterable[News]) -> str:
-    """Say how many of which kind there are: `2 problems, 1 recovered`."""
+def counted(batch: Iterable[News], *, ailing: Collection[str] = ()) -> str:
+    """Say how many of which kind there are: `2 problems, 1 recovered`.
+
+    Nothing that is `ailing` (by `who`) has recovered, though something of it is over.
+    """
     numbers: dict[tuple[str, str], int] = {}
-    for one in kinds:
-        is_over = one.is_end and one.lasts is Lasts.OPEN
-        word = _GONE if one.is_gone else _NAMES[NotifyKind.RECOVERED if is_over else one.kind]
+    for one in batch:
+        word = _NAMES[one.kind]
+        if one.is_gone:
+            word = _GONE
+        elif one.is_end and one.lasts is Lasts.OPEN:
+            word = _OVER if one.who in ailing else _NAMES[NotifyKind.RECOVERED]
         numbers[word] = numbers.get(word, 0) + 1
     return ", ".join(count(number, *word) for word, number in numbers.items())
 
 
-_GONE = ("removed", "removed")
+_GONE, _OVER = ("removed", "removed"), ("over", "over")
 
 
 _NAMES = {

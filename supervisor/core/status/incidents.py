@@ -134,7 +134,7 @@ def _goes_on(one: Incident, app: dict[str, Any]) -> bool:
         needs = (need["subject"] for need in app.get("waiting", ()) if need.get("failing"))
         bad = (unit["name"] for unit in app.get("units", ()) if _is_bad(unit))
         return one.subject in (*needs, *bad)
-    if one.code is IncidentCode.APP_REFUSED and one.subject:
+    if app["state"] == SUSPENDED and one.code is IncidentCode.APP_REFUSED and one.subject:
         return one.subject in (finding.get("path") for finding in app.get("findings", ()))
     return True
 

@@ -112,7 +112,7 @@ def test_nothing_is_well_of_which_some_still_is():
     assert half.body.splitlines()[-1] == "Goes on: duo: two.service is unhealthy"
     third = msgspec.structs.replace(end, key="third")
     more = message_of([end, third], host="pi", open_now=[two])
-    assert more.title == "pi: 2 recovered: duo; 1 goes on"
+    assert more.title == "pi: 2 over: duo; 1 goes on"
     assert more.type == "warning"
 
 

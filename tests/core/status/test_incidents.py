@@ -195,6 +195,24 @@ def test_what_is_wrong_with_an_app_that_is_suspended_stays_open(wrong, meanwhile
     assert mended is None or suspended(mended) == {}
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"state": "refused", "findings": [{"message": "no", "path": "web.container"}]},
+        {"state": "reverted", "findings": [{"message": "web.service failed"}]},
+        {"state": "failing", "units": [DOWN]},
+        {"state": "failing", "units": [SICK]},
+        {"state": "failing", "units": [{**UNIT, "up": False, "paused": True}]},
+        {"state": "failing"},
+    ],
+)
+def test_nothing_is_over_while_what_may_mend_it_is_on_trial(wrong) -> None:
+    known = found(**wrong)
+    trial = {**APP, "state": "changing", "gate": "web.service has to stay up", "units": [UNIT]}
+    assert incidents({"apps": [trial]}, NOW, known=known) == known
+    assert not incidents({"apps": [{**APP, "units": [UNIT]}]}, NOW, known=known)
+
+
 def test_what_is_done_to_an_app_that_is_suspended_opens_nothing() -> None:
     assert found(state="suspended", units=[DOWN]) == {}
 
