@@ -10,9 +10,6 @@ _ESCAPE = re.compile(
 _MOST_ESCAPED = 8
 """So many times as long as what is shown is looked through for it."""
 
-_BETWEEN = " / "
-"""Between what were lines."""
-
 
 def without_escapes(text: str) -> str:
     """Return a text without escape sequences."""
@@ -24,9 +21,3 @@ def plain_line(text: str, longest: int) -> str:
     plain = without_escapes(text[: _MOST_ESCAPED * longest])
     plain = "".join(one if one.isprintable() else " " for one in plain).strip()
     return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"
-
-
-def one_line_of(text: str, longest: int) -> str:
-    """Return lines, one after the other, as one plain line in which they are still told apart."""
-    lines = (plain_line(line, longest) for line in text[: _MOST_ESCAPED * longest].splitlines())
-    return plain_line(_BETWEEN.join(filter(None, lines)), longest)

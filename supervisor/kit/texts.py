@@ -184,6 +184,11 @@ def one_line(text: str, longest: int = 100) -> str:
     return plain if len(plain) <= longest else plain[:longest] + "…"
 
 
+def joined(text: str) -> str:
+    """Write lines as one, in which they are still told apart."""
+    return " / ".join(filter(None, (" ".join(line.split()) for line in text.splitlines())))
+
+
 def count(number: int, one: str, many: str = "") -> str:
     """Say how many: `1 step`, `3 steps`."""
     return f"{number} {one if number == 1 else many or one + 's'}"

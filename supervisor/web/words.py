@@ -18,6 +18,7 @@ from supervisor.core.status.diff import unified
 from supervisor.core.status.incidents import incidents
 from supervisor.core.status.overview import Line, overview
 from supervisor.kit.plain_text import without_escapes
+from supervisor.kit.texts import joined
 from supervisor.model.diff import TextPair
 from supervisor.model.image import Pin
 
@@ -62,9 +63,13 @@ def printable(text: str) -> str:
 
 
 def line(text: str) -> str:
-    """Return words of a program as they can be shown: cut, and without what is for terminals."""
+    """Return words of a program as they can be shown: cut, and without what is for terminals.
+
+    Several lines become one.
+    """
     cut = text[: 2 * _LONGEST_LINE]
-    plain = printable(without_escapes(cut))
+    plain = without_escapes(cut)
+    plain = printable(joined(plain) if "\n" in plain.strip() else plain)
     whole = len(plain) <= _LONGEST_LINE and len(cut) == len(text)
     return plain if whole else f"{plain[:_LONGEST_LINE]}…"
 

@@ -148,3 +148,13 @@ from supervisor.cli.show.screen import say
 say("    ", ("sudo usermod -aG systemd-journal pi", "good"), whole=True)
 """
     assert "    sudo usermod -aG systemd-journal pi\r\n" in on_terminal(program, NO_COLOR="1")
+
+
+def test_lines_in_a_place_of_one_line_are_still_told_apart(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    said = "failed (exit status 3): cannot open /data\n  giving up\n"
+    screen.say("✗ ", said)
+    screen.table([["web", said]])
+    apart = "failed (exit status 3): cannot open /data / giving up"
+    assert capsys.readouterr().out == f"✗ {apart}\nweb  {apart}\n"

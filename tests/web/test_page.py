@@ -635,3 +635,15 @@ def test_a_page_with_the_proof_of_a_session_is_not_packed() -> None:
         assert not Pages().answer("refused.html", problem=problem).compression
     finally:
         VISITOR.reset(before)
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_lines_of_a_log_in_a_sentence_are_still_told_apart(
+    page: Any, service: FakeService
+) -> None:
+    said = "web.service failed (exit status 3): cannot open /data\ngiving up"
+    finding = Finding(app="web", path="", message=said)
+    service.apps = (app("web", AppState.REVERTED, findings=(finding,)),)
+    service.logged = [event(1, app="web", reason=said)]
+    for path in ("/", "/events"):
+        assert "cannot open /data / giving up" in await text_of(page, path)

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from supervisor.core.health.endings import status_in_words
-from supervisor.kit.plain_text import one_line_of
-from supervisor.kit.texts import format_duration
+from supervisor.kit.plain_text import plain_line
+from supervisor.kit.texts import format_duration, joined
 from supervisor.model.health import ContainerHealth, Health
 
 _NANOSECONDS = 1_000_000_000
@@ -16,6 +16,7 @@ _FIRST_TO_ADJUST = (5, 4, 2)
 """The first Podman that changes the health check of a running container; older ones say nothing."""
 _LONGEST_OUTPUT = 200
 _LONGEST_COMMAND = 120
+_MOST_READ = 10_000
 _STATUS_UNKNOWN = (1, 125)
 """Podman's own words for any exit status, and for one that it has ended."""
 
@@ -53,8 +54,8 @@ def health_of(
 
 def _failure(last: Mapping[str, Any], check: Mapping[str, Any], *, is_images: bool) -> str:
     """Say which check failed, and what it printed; the exit status only if Podman has kept it."""
-    printed = one_line_of(str(last.get("Output") or ""), _LONGEST_OUTPUT)
-    command = one_line_of(_command(check.get("Test")), _LONGEST_COMMAND)
+    printed = _shown(str(last.get("Output") or ""), _LONGEST_OUTPUT)
+    command = _shown(_command(check.get("Test")), _LONGEST_COMMAND)
     if not command:
         return printed
     status, timeout = int(last["ExitCode"]), _seconds(check, "Timeout")
@@ -67,6 +68,11 @@ def _failure(last: Mapping[str, Any], check: Mapping[str, Any], *, is_images: bo
     whose = "its image's" if is_images else "its"
     said = f": {printed}" if printed else " and printed nothing"
     return f"{whose} health check `{command}` {how}{said}"
+
+
+def _shown(text: str, longest: int) -> str:
+    lines = (plain_line(line, longest) for line in text[:_MOST_READ].splitlines())
+    return plain_line(joined("\n".join(lines)), longest)
 
 
 def _command(test: Any) -> str:

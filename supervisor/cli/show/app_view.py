@@ -17,7 +17,7 @@ from supervisor.core.status.in_words import (
     troubles,
     without_log,
 )
-from supervisor.kit.texts import count, lasting, quoted, relative, short_id
+from supervisor.kit.texts import count, joined, lasting, quoted, relative, short_id
 
 _STYLES = {
     "ready": "good",
@@ -112,10 +112,10 @@ def _reason(app: dict[str, Any], incident: dict[str, Any]) -> str:
             _, _, why = why.partition(": ")
         if log:
             _, _, why = why.partition(f"{log}; ")
-        if why := " ".join(why.split()):
+        if why := joined(why):
             parts = why.split(": ")
             ends = (": ".join(parts[at:]) for at in range(len(parts)))
-            said = incident["text"]
+            said = joined(incident["text"])
             return "" if why in said or any(said.endswith(f": {end}") for end in ends) else why
     return ""
 

@@ -13,6 +13,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from supervisor.cli.show.fold import folded
+from supervisor.kit.texts import joined
 
 if TYPE_CHECKING:
     from supervisor.model.errors import Finding
@@ -76,7 +77,9 @@ def clean(text: str) -> str:
 
 
 def _written(text: str, stream: TextIO) -> str:
-    """Return the text clean, as the stream will show it."""
+    """Return the text clean and in one line, as the stream will show it."""
+    if "\n" in text.strip():
+        text = joined(text)
     encoding, errors = stream.encoding or "utf-8", stream.errors or "strict"
     if errors != "podvisor-ascii" or text.isascii():
         return clean(text)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 
 from supervisor.core.notify.news import counted
+from supervisor.kit.texts import joined
 from supervisor.model.notify import Lasts, Message, MessageType, News
 from supervisor.model.notify_settings import NotifyKind
 
@@ -67,7 +68,8 @@ def sample_message(name: str, *, host: str) -> Message:
 
 def plain(text: str, longest: int) -> str:
     """Make one line of a text: no control characters, nobody is called, cut to a length."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = "".join(c if c.isprintable() else " " for c in joined(text))
+    line = " ".join(line.split())
     line = _MENTION.sub(lambda found: found[0] + _JOINER, line)
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
 

@@ -15,7 +15,15 @@ from supervisor.core.status.in_words import health_in_words
 from supervisor.core.status.overview import Line, overview
 from supervisor.core.status.why_material import Material
 from supervisor.core.status.why_units import last_steps, step_in_words, what_came_before
-from supervisor.kit.texts import count, format_duration, one_line, quoted, short_id, with_why
+from supervisor.kit.texts import (
+    count,
+    format_duration,
+    joined,
+    one_line,
+    quoted,
+    short_id,
+    with_why,
+)
 from supervisor.model.events import Event, EventKind
 from supervisor.model.image import Pin
 from supervisor.model.observed import AppliedApp
@@ -59,7 +67,7 @@ def _clean(fact: Fact) -> Fact:
 
 
 def _line(text: str) -> str:
-    return one_line(" ".join(text.split()), _LONGEST)
+    return one_line(joined(text), _LONGEST)
 
 
 def _moment(at: float) -> float:

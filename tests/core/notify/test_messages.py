@@ -234,3 +234,8 @@ def test_what_is_news_of_the_event_log():
     assert removed.text == "web was removed: no longer in the source"
     assert removed.command == "podvisor events web", "of its releases nothing is left"
     assert removed.key == news.key
+
+
+def test_lines_in_a_headline_are_still_told_apart():
+    message = message_of([problem(text="web failed: cannot open /data\ngiving up")], host="pi")
+    assert message.title == "pi: web failed: cannot open /data / giving up"

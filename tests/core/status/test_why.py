@@ -173,7 +173,7 @@ def test_a_unit_was_restarted_since_its_health_check_failed() -> None:
     said = told(events=events)
     assert lines(said)[-3:] == [
         "web.service was restarted: unhealthy",
-        "< it was unhealthy after 3 failed checks in a row: curl: (7) refused more",
+        "< it was unhealthy after 3 failed checks in a row: curl: (7) refused / more",
         "web is well",
     ]
     assert said.facts[-1].at == NOW - 40
