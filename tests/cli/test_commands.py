@@ -113,6 +113,15 @@ class TestCommandLine:
         done = bash(f"(sleep 0.1; {PROGRAM} {arguments}) | true; exit ${{PIPESTATUS[0]}}")
         assert (done.returncode, done.stderr) == (0, "")
 
+    @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+    @pytest.mark.parametrize("arguments", ["-h", "plan --json", "status", "plan"])
+    def test_what_is_written_to_what_is_closed_is_gone(
+        self, daemon: Any, arguments: str, closed: str
+    ) -> None:
+        answer_all(daemon)
+        done = bash(f"{PROGRAM} {arguments} {closed}")
+        assert (done.returncode, done.stderr) == (0, "")
+
     @pytest.mark.parametrize("arguments", ["-h", "plan --json", "status", "status --json"])
     def test_a_full_disk_is_said(self, daemon: Any, arguments: str) -> None:
         answer_all(daemon)

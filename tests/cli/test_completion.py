@@ -68,8 +68,9 @@ def answers(daemon: Any) -> Any:
 
 IN_BASH = """
 source contrib/completions/podvisor
-COMP_WORDS=("$@"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
-_podvisor_completion podvisor
+COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; last="${@: -1}"
+[[ $last == *@* ]] && last="@${last##*@}"  # as bash itself parts words
+_podvisor_completion podvisor "$last"
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 
@@ -126,7 +127,17 @@ def test_names_that_a_terminal_would_obey_are_not_offered(answers: Any) -> None:
 
 @pytest.mark.usefixtures("program", "answers")
 @pytest.mark.parametrize(
-    ("words", "names"), [(["sta"], ["status"]), (["status", "w"], ["web", "work"])]
+    ("words", "names"),
+    [
+        (["sta"], ["status"]),
+        (["status", "w"], ["web", "work"]),
+        (["sync", "web", ""], ["work"]),
+        (["why", "work"], ["work", "work@1.service"]),
+        (["why", "work@"], ["@1.service"]),
+        (["why", "work@1.s"], ["@1.service"]),
+        (["plan", "--pr"], ["--prune-all"]),
+    ],
+    ids=" ".join,
 )
 def test_bash_offers_commands_and_names(words: list[str], names: list[str]) -> None:
     assert offered_in_bash(*words) == names

@@ -9,8 +9,9 @@ from tests.host.scenes import IMAGE, WANTED, deploy_folder, ready, wait_for_stat
 
 OFFER = """
 eval "$(podvisor completion bash)"
-COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-_podvisor_completion podvisor
+COMP_LINE="$*"; COMP_POINT=${#COMP_LINE}; last="${@: -1}"
+[[ $last == *@* ]] && last="@${last##*@}"  # as bash itself parts words
+_podvisor_completion podvisor "$last"
 printf '%s\\n' "${COMPREPLY[@]}"
 """
 

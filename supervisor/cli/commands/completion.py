@@ -6,6 +6,29 @@ from supervisor.cli import codes
 from supervisor.cli.show import screen
 
 _VARIABLE = "_PODVISOR_COMPLETE"
+_BASH = r"""
+%(complete_func)s() {
+    # bash takes words apart at `@`, `:` and `=` too: here they are parted at blanks, and of what is
+    # offered only that is given back which comes in place of bash's last part, $2.
+    local line="${COMP_LINE:0:COMP_POINT}" kept offers type value
+    local -a words
+    read -ra words <<<"$line"
+    [[ $line == *[[:space:]] ]] && words+=("")
+    kept="${words[-1]%%"$2"}"
+    offers=$(env COMP_WORDS="$(printf '%%s\n' "${words[@]}")" COMP_CWORD=$((${#words[@]} - 1)) \
+        %(complete_var)s=bash_complete "$1")
+    COMPREPLY=()
+    while IFS=, read -r type value; do
+        case $type in
+        dir) compopt -o dirnames ;;
+        file) compopt -o default ;;
+        plain) COMPREPLY+=("${value#"$kept"}") ;;
+        esac
+    done <<<"$offers"
+}
+
+complete -o nosort -F %(complete_func)s %(prog_name)s
+"""
 
 
 @click.command(
@@ -40,4 +63,5 @@ def script(shell: str, group: click.Command) -> str:
     if kind is None:
         raise click.UsageError(f"no completion for {shell}")
     made = kind(group, {}, "podvisor", _VARIABLE)
-    return (made.source_template % made.source_vars()).strip() + "\n"
+    template = _BASH if shell == "bash" else made.source_template
+    return (template % made.source_vars()).strip() + "\n"

@@ -49,12 +49,21 @@ def has_colours(stream: TextIO | None = None) -> bool:
 
 
 def write_what_it_can_show() -> None:
-    """Have standard output and error say in ASCII what their terminal or encoding cannot show."""
+    """Have standard output and error say in ASCII what their terminal or encoding cannot show.
+
+    What is written to one that was closed is gone.
+    """
     codecs.register_error("podvisor-ascii", _in_ascii)
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         encoding = "ascii" if is_terminal(stream) and _is_ascii_locale() else None
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding=encoding, errors="podvisor-ascii")
+
+
+def _nowhere() -> TextIO:
+    return open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123  # pathlib is dear
 
 
 def _is_ascii_locale() -> bool:
