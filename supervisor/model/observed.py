@@ -217,6 +217,8 @@ class RepairState(msgspec.Struct, frozen=True, kw_only=True):
     and `/reload`."""
     failures: int = 0
     """Repairs in a row, none of which lasted."""
+    pardoned: int = 0
+    """So many of them came before a person had it tried at once: the pauses began anew then."""
     last_at: float = 0.0
     next_at: float = 0.0
     """Not to be started again before; seconds since the epoch."""

@@ -101,6 +101,39 @@ async def test_a_job_that_fails_is_told_though_its_app_is_as_before(world):
         assert not kept(world)
 
 
+async def test_a_person_has_it_tried_at_once_and_how_often_it_was_in_vain_stays_known(world):
+    heard = []
+    world.reader.put("home", PHOTOS)
+    async with world.running() as daemon:
+        daemon.incidents.subscribe(lambda opened, over: heard.append((len(opened), len(over))))
+        world.machine.broken.add("gallery.service")
+        world.systemd.dies("gallery.service")
+        await anyio.sleep(400)
+        (before,) = kept(world).values()
+        (unit,) = daemon.service.status().apps[0].units
+        tries = len(world.systemd.jobs)
+        for more in (1, 2):
+            await daemon.service.sync(SyncRequest(apps=("photos",)), nothing)
+            assert len(world.systemd.jobs) > tries, "it does not wait for the pause"
+            (again,) = daemon.service.status().apps[0].units
+            assert again.failures == unit.failures + more
+            assert again.next_try_at < world.clock.now() + 20, "the pauses begin anew"
+        (after,) = kept(world).values()
+        assert after.opened_at == before.opened_at
+        assert f"brought back {again.failures} times" in after.text
+        world.machine.broken.clear()
+        await daemon.service.sync(SyncRequest(), nothing)
+        assert "gallery.service" in world.machine.running
+        await anyio.sleep(20)
+        assert heard == [(1, 0)], "it crashed just now"
+        await daemon.service.sync(SyncRequest(), nothing)
+        assert heard == [(1, 0)], "an order is no reason to call it well"
+        await anyio.sleep(20)
+        assert heard == [(1, 0), (0, 1)]
+        await daemon.service.sync(SyncRequest(), nothing)
+        assert heard == [(1, 0), (0, 1)], "nor to call it bad"
+
+
 async def test_an_image_that_cannot_be_pulled_and_a_secret_that_nobody_provides(world):
     files = {"web/web.container": "image=gone:1", "db/db.container": "secret=word"}
     world.reader.put("home", files)

@@ -22,13 +22,14 @@ from supervisor.controllers.state.certificate_news import (
     with_certificates,
 )
 from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.core.health.crash_backoff import at_once
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.certificate_status import CertificateState
 from supervisor.model.errors import Failure
 from supervisor.model.events import EventKind
 from supervisor.model.need import Need, NeedKind
-from supervisor.model.observed import JobRun, RepairState
+from supervisor.model.observed import JobRun
 from supervisor.model.status import AppState, AppStatus, SyncRequest
 from supervisor.model.volumes import AppVolumes
 
@@ -85,12 +86,12 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
             asked = self.desired_state.certificates()
             mine = [name for name, app in asked.items() if not request.apps or app in request.apps]
             await self._mend_certificates(mine, since=mark)
-            # A person who asks does not want to hear of backoffs.
+            # A person who asks does not want to wait for backoffs.
             applied = filter(None, map(self.ledger.applied_app, request.apps))
             units = {unit for one in applied for unit in one.units}
             self.ledger.put_repairs(
-                RepairState(unit=name)
-                for name in self.ledger.repairs()
+                at_once(state, self.clock.now())
+                for name, state in self.ledger.repairs().items()
                 if not request.apps or name.partition("/")[0] in units
             )
             await self.pull_and_bring_on(request.apps, say, known=known, since=mark)

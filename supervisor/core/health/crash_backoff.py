@@ -6,6 +6,8 @@ restarts. Files that somebody else changes are restored by the same rules.
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from msgspec.structs import replace
+
 from supervisor.kit.texts import count
 from supervisor.model.observed import RepairState, UnitState
 
@@ -48,14 +50,25 @@ def reloads_of(unit: str) -> str:
 def due_at(state: RepairState, now: float) -> float:
     """When the unit may be started; not later than `now` if at once."""
     # A clock that was set back must not make a unit wait longer than its backoff.
-    return now if _lasted(state, now) else min(state.next_at, now + _delay(state.failures))
+    return now if _lasted(state, now) else min(state.next_at, now + _pause(state))
 
 
 def after_try(state: RepairState, now: float) -> RepairState:
     """Return the memory after a start at `now`, whatever comes of it."""
-    failures = 1 if _lasted(state, now) else state.failures + 1
-    next_at = now + _delay(failures)
-    return RepairState(unit=state.unit, failures=failures, last_at=now, next_at=next_at)
+    before = RepairState(unit=state.unit) if _lasted(state, now) else state
+    after = replace(before, failures=before.failures + 1, last_at=now, why="")
+    return replace(after, next_at=now + _pause(after))
+
+
+def at_once(state: RepairState, now: float) -> RepairState:
+    """Return the memory after a person had it tried at once.
+
+    How often it was in vain stays known, of a unit.
+    """
+    if _lasted(state, now) or "/" in state.unit:
+        return RepairState(unit=state.unit)
+    is_anew = state.failures - state.pardoned <= 1
+    return replace(state, pardoned=state.pardoned if is_anew else state.failures, next_at=0.0)
 
 
 def _lasted(state: RepairState, now: float) -> bool:
@@ -102,8 +115,12 @@ def settles_at(state: RepairState | None) -> float:
 
 
 def settle_seconds(state: RepairState) -> float:
-    """For how long it has to run on before; the first time it was brought back does not count."""
-    return calm_seconds(state.failures - 1)
+    """For how long it has to run on before; the first time it was brought back does not count.
+
+    Nor does what came before a person had it tried again, once it was.
+    """
+    since = state.failures - state.pardoned
+    return calm_seconds(max(1, (since or state.failures) - 1))
 
 
 def looks_again(
@@ -121,6 +138,11 @@ def looks_again(
             yield at
         if state and state.is_up and is_looping(state, now):
             yield calm_at(state)
+
+
+def _pause(state: RepairState) -> float:
+    """Seconds until the next repair."""
+    return _delay(state.failures - state.pardoned)
 
 
 def _delay(failures: int) -> float:
