@@ -9,7 +9,7 @@ import msgspec
 from supervisor.model.certificate import CertificateUse, DesiredCertificate, uses_of_instance
 from supervisor.model.errors import Failure, Finding
 from supervisor.model.health import Probe
-from supervisor.model.image import HeldUpdate, ImageAhead, ImageKey, ImageRule
+from supervisor.model.image import HeldUpdate, ImageAhead, ImageKey, ImageOrder, ImageRule
 from supervisor.model.need import Need
 from supervisor.model.published_port import PublishedPort
 from supervisor.model.quadlet import QUADLETS, UnitKind
@@ -330,6 +330,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Images to pull although nothing waits for them."""
     lost: frozenset[str] = frozenset()
     """Units that are other apps' now: no part of the way back."""
+    orders: tuple[ImageOrder, ...] = ()
+    """What a person said of its images."""
     scales: tuple[Scale, ...] = ()
     """How many replicas a person ordered, where files say another number."""
 

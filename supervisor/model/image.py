@@ -221,6 +221,8 @@ class ImageOrder(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`podvisor update --now`: the version (`runs`) that needs not wait for anything."""
     at: float
     reason: str = ""
+    by: str = ""
+    """Who ordered it, as of `Event`."""
 
     @property
     def key(self) -> str:

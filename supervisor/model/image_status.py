@@ -34,6 +34,8 @@ class ImageStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The newer version that is not run, and why."""
     pinned: ImageVersion | None = None
     """What a person had it stay at."""
+    pinned_by: str = ""
+    """Who did, as of `Event`."""
     moves_to: ImageVersion | None = None
     """Of a dry run: what an update would have it run."""
     passes: str = ""

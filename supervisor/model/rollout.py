@@ -28,6 +28,9 @@ class Rollout(AppRevision, frozen=True, kw_only=True, omit_defaults=True):
     images: dict[str, str] = msgspec.field(default_factory=dict)
     """Images that its units run with: reference to Podman's id, as far as that is known. Those that
     it builds come of its content."""
+    by: str = ""
+    """Who ordered that it be tried (last): rolled back to it, pinned or updated an image, had it
+    tried again. As of `Event`; empty where it came of itself."""
     began_at: float
     """When it was installed (last); seconds since the epoch."""
     ended_at: float = 0.0
@@ -89,6 +92,8 @@ class Hold(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     passed: tuple[str, ...] = ()
     """Releases that came after it: going back once more passes them over."""
     at: float
+    by: str = ""
+    """Who ordered it, as of `Event`."""
 
     @property
     def held_at(self) -> str:

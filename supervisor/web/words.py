@@ -43,6 +43,8 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     author: str
     """Of its commit; empty if that is the one of the release before."""
+    by: str
+    """Who ordered it, if somebody did."""
     images: str
     reason: str
 
@@ -129,6 +131,7 @@ def releases_of(history: dict[str, Any]) -> list[Release]:
             at=one["began_at"],
             subject=one.get("subject", ""),
             author=author,
+            by=one.get("by", ""),
             images=images_in_words(
                 one.get("images", {}), [Pin(**pin) for pin in one.get("pins", ())]
             ),

@@ -153,13 +153,14 @@ def test_history_tells_whose_commit_it_is_and_nobody_where_only_an_image_is_anot
 ) -> None:
     ann, bob = {"author": "Ann"}, {"author": "Bob", "subject": "Blue"}
     rollouts = (
-        rollout("bbbb2222", Outcome.GOOD, images={"web:1": "e" * 64}, **bob),
+        rollout("bbbb2222", Outcome.GOOD, images={"web:1": "e" * 64}, by="pi (page)", **bob),
         rollout("bbbb2222", Outcome.GOOD, images={"web:1": "f" * 64}, **bob),
         rollout("aaaa1111", Outcome.GOOD, **ann),
     )
     daemon.answer("/v1/history", plain(History(app="web", rollouts=rollouts)))
     said = podvisor("history", "web")
-    _, image, second, first = said.out.splitlines()
+    _, image, second, first, _, by = said.out.splitlines()
+    assert by == "2222bbbb was ordered by pi (page)"
     assert ("Bob" in image, "  Bob: Blue  " in second, first.endswith("  Ann")) == (
         False,
         True,

@@ -499,7 +499,8 @@ async def test_an_ordered_version_is_tried_to_its_end_though_a_newer_one_waits(w
         await at(world, daemon, A)
         await tell(world, daemon, B)
         assert running(world) == A
-        order = ImageOrder(app="web", question=QUESTION.key, now=B, at=world.clock.now())
+        now = world.clock.now()
+        order = ImageOrder(app="web", question=QUESTION.key, now=B, at=now, by="pi")
         world.ledger.put(order, order.key)
         daemon.desired_state.images_changed()
         daemon.queue.add("changed-apps")
@@ -510,7 +511,8 @@ async def test_an_ordered_version_is_tried_to_its_end_though_a_newer_one_waits(w
         await settle(daemon)
         await settle(daemon)
         assert running(world) == B
-        assert world.ledger.rollouts("web")[-1].outcome is Outcome.GOOD
+        before, newest = world.ledger.rollouts("web")
+        assert (newest.outcome, newest.by, before.by) == (Outcome.GOOD, "pi", "")
 
 
 async def test_a_version_of_an_image_is_no_other_revision(world):

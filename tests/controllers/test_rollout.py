@@ -4,6 +4,7 @@ import anyio
 import msgspec
 import pytest
 
+from supervisor.kit.ordered_by import ORDERED_BY
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.git_url import GitUrl
@@ -90,6 +91,31 @@ async def test_whose_commit_it_is_goes_along_to_all_that_tells_of_it(world):
         taken_back = [one for one in world.events() if one.author == "Bob"]
         assert [one.code for one in taken_back] == ["revision", "step-quarantine", "reverted"]
         assert "(author “Bob”) was taken back to " in taken_back[-1].reason
+
+
+async def test_who_had_a_release_tried_is_known_of_it(world):
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
+        breaks(world, "web", unless="v=1")
+        await world.push(daemon, TWO)
+        world.machine.broken.clear()
+        before = ORDERED_BY.set("anna (page)")
+        try:
+            await daemon.service.retry(OrderRequest(apps=("web",)), nothing)
+            await settle()
+            await daemon.queue.wait_idle()
+            second, first = (await daemon.service.history("web")).rollouts
+            assert (second.by, second.outcome, first.by) == ("anna (page)", Outcome.GOOD, "")
+            ORDERED_BY.set("pi")
+            await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
+        finally:
+            ORDERED_BY.reset(before)
+        first, second = (await daemon.service.history("web")).rollouts
+        assert (first.by, daemon.board.apps["web"].held.by) == ("pi", "pi")
+        applied = [one.by for one in world.events(EventKind.APPLIED)]
+        assert applied == ["", "anna (page)", "pi"]
+        await deployed(world, daemon, THREE)
+        assert (await daemon.service.history("web")).rollouts[0].by == ""
 
 
 async def test_a_commit_that_touches_other_apps_alone_is_not_theirs(world):

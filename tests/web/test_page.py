@@ -453,7 +453,7 @@ async def test_the_story_of_an_app(page: Any, service: FakeService) -> None:
     }
     service.rollouts = (
         rollout("r2", "b" * 40, outcome=Outcome.FAILED, reason="it did not start", subject=HOSTILE),
-        rollout("r1", "a" * 40, outcome=Outcome.GOOD, author=f"Ann {HOSTILE}"),
+        rollout("r1", "a" * 40, outcome=Outcome.GOOD, author=f"Ann {HOSTILE}", by="pi"),
     )
     service.held_secrets = (
         SecretStatus(name="db-password", app="web", state=SecretState.CURRENT),
@@ -467,6 +467,7 @@ async def test_the_story_of_an_app(page: Any, service: FakeService) -> None:
     assert f'href="https://github.com/me/home/commit/{"a" * 40}"' in text
     assert "it did not start" in text
     assert "Ann &lt;" in text
+    assert "ordered by pi" in text
     assert "db-password" in text
     assert "others" not in text
     assert "nginx 1.27 (cccccccccccc)" in text

@@ -92,7 +92,9 @@ def _show(diff: "Diff", *, colours: bool) -> None:
         screen.finding(found, indent="")
     held = [(one.app, one.held) for one in diff.apps if one.held]
     for name, hold in held:
-        words = hold_in_words(name, hold.revision, instead_of=hold.instead_of, images=hold.images)
+        words = hold_in_words(
+            name, hold.revision, instead_of=hold.instead_of, images=hold.images, by=hold.by
+        )
         screen.say(f"… {name}: ", words)
     if any(one.files or one.units or one.findings for one in diff.apps) or diff.problems:
         return

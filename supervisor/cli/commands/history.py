@@ -72,6 +72,8 @@ def _show(history: dict[str, Any], *, now: float) -> None:
             marks.append("runs")
         if one["release"] == held.get("release"):
             marks.append("held")
+        if by := one.get("by"):
+            reasons.append((short_id(one["release"]), f"was ordered by {by}", "dim"))
         if why := one.get("reason"):
             reasons.append((short_id(one["release"]), why, _STYLES.get(outcome, "")))
         rows.append(

@@ -97,7 +97,11 @@ def _show_app(verdict: "Verdict", rows: list[list[Cell]]) -> None:
     if held := verdict.held:
         orders.append(
             hold_in_words(
-                verdict.app, held.revision, instead_of=held.instead_of, images=held.images
+                verdict.app,
+                held.revision,
+                instead_of=held.instead_of,
+                images=held.images,
+                by=held.by,
             )
         )
     if verdict.held_back:

@@ -140,7 +140,8 @@ def _lines(one: dict[str, Any], now: float, *, whole: bool) -> Iterator[list[Cel
         if way_out := _way_out(one, held):
             yield ["    ", (way_out, "dim")]
     elif pinned := one.get("pinned"):
-        text = f"{image} is pinned at {version(pinned)}"
+        by = f" by {one['pinned_by']}" if one.get("pinned_by") else ""
+        text = f"{image} is pinned at {version(pinned)}{by}"
         yield [("· ", "dim"), (name, "strong"), text]
     if whole and known:
         places = ", ".join(one.get("paths", ()))

@@ -148,6 +148,7 @@ class Recorder(msgspec.Struct, kw_only=True):
             reason="; ".join(filter(None, (was, word.reason if word else ""))),
             detail=release_in_words(tried) if tried else "",
             author="" if last and last.revision == app.revision else app.author,
+            by=tried.by if tried else "",
         )
         if tried:
             word = word or Gate(state=GateState.PASSED)

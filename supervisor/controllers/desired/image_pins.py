@@ -167,9 +167,11 @@ class ImagePins(msgspec.Struct, kw_only=True):
 
     def told(self, deployments: Iterable[Deployment]) -> list[Deployment]:
         """Return the deployments with what was chosen, and what is waited for."""
+        orders = self._orders()
         return [
             replace(
                 one,
+                orders=tuple(orders.get(one.name, {}).values()),
                 updates=tuple(choice.updates),
                 ahead=tuple(choice.ahead),
                 unknown=() if one.held else tuple(map(self._need, choice.unknown)),

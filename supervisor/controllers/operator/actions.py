@@ -138,7 +138,8 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
             )
             if one.outcome is Outcome.FAILED and is_asked:
                 # It stays known: it must not come again under the name of a newer commit.
-                cut = msgspec.structs.replace(one, outcome=Outcome.TRIAL, reason="")
+                by = ORDERED_BY.get()
+                cut = msgspec.structs.replace(one, outcome=Outcome.TRIAL, reason="", by=by)
                 self.ledger.put_rollout(cut)
                 words.append(f"{in_words(one, newest)} may be tried again")
         return list(dict.fromkeys(words))
@@ -195,6 +196,7 @@ class AppActions(msgspec.Struct, frozen=True, kw_only=True):
             base=newest.base,
             passed=tuple(sorted(after if target.release in passed else after | passed)),
             at=self.clock.now(),
+            by=ORDERED_BY.get(),
         )
 
     def hold(self, hold: Hold, *, reason: str) -> None:

@@ -20,6 +20,7 @@ from supervisor.core.images.trust import asked_signatures
 from supervisor.core.images.words import short_name, version_in_words
 from supervisor.core.status.images_meant import images_and_version, images_called, no_image
 from supervisor.kit.clock import Clock
+from supervisor.kit.ordered_by import ORDERED_BY
 from supervisor.kit.texts import with_why
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
@@ -132,6 +133,7 @@ class ImageService(msgspec.Struct, frozen=True, kw_only=True):
             now=now,
             at=self.clock.now(),
             reason=reason,
+            by=ORDERED_BY.get(),
         )
         self.ledger.put(order, order.key)
 

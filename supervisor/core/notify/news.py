@@ -107,7 +107,8 @@ def of_event(event: Event) -> News | None:
     match event.kind:
         case EventKind.APPLIED:
             author = f" (author {quoted(event.author)})" if event.author else ""
-            what = f"{short_id(event.revision)}{author} of {event.source}"
+            by = f" as {event.by} ordered" if event.by else ""
+            what = f"{short_id(event.revision)}{author} of {event.source}{by}"
             text = f"{event.app} runs {what}, and is well"
             if event.reason:
                 text += f" ({event.reason})"

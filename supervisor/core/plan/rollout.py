@@ -67,8 +67,9 @@ def ask_gate(
             now=now,
         )
         was = next((one for one in known if one.release == trial.release), None)
-        if was and (was.outcome is Outcome.GOOD or was.was_good):
-            trial = msgspec.structs.replace(trial, was_good=True)
+        was_good = was is not None and (was.outcome is Outcome.GOOD or was.was_good)
+        by = _ordered_by(deployment, wanted, was)
+        trial = msgspec.structs.replace(trial, was_good=was_good, by=by)
         reason = f"{in_words_of(wanted, deployment.last_good)} is on trial"
         attempt.steps.insert(0, TryRevision(app=wanted.name, trial=trial, reason=reason))
         # What is down now, before anything of it is done, is not its fault.
@@ -82,6 +83,18 @@ def ask_gate(
     return gate.judge(
         wanted, observed, trial, now, settings, strict=strict, undone=left, untried=untried
     )
+
+
+def _ordered_by(deployment: Deployment, wanted: DesiredApp, was: Rollout | None) -> str:
+    """Say who ordered that this be tried; `was` is what was known of the release before."""
+    if deployment.held:
+        return deployment.held.by
+    new = {(pin.question, pin.runs) for pin in images_between(deployment.last_good, wanted)}
+    for one in deployment.orders:
+        version = one.pinned.runs if one.pinned else one.now
+        if (one.question, version) in new:
+            return one.by
+    return was.by if was and was.outcome is Outcome.TRIAL else ""
 
 
 def _images(app: DesiredApp, observed: Observed, steps: Iterable[Step]) -> dict[str, str]:

@@ -129,6 +129,7 @@ def _followed(
         next_check_at=known.next_check_at(key),
         held=held,
         pinned=order.pinned if order else None,
+        pinned_by=order.by if order and order.pinned else "",
     )
     newer = None if held else status.newer
     if newer is None or not (why := known.pull_error(newer.runs)):

@@ -11,11 +11,14 @@ from typing import Any
 from supervisor.kit.texts import count, format_duration, lasting, local_time, relative, short_id
 
 
-def hold_in_words(app: str, revision: str, *, instead_of: str, images: str = "") -> str:
-    """Say where a person holds an app, and how that ends; `images` as of `Hold`."""
+def hold_in_words(
+    app: str, revision: str, *, instead_of: str, images: str = "", by: str = ""
+) -> str:
+    """Say where a person holds an app, and how that ends; `images` and `by` as of `Hold`."""
+    whose = f" by {by}" if by else ""
     return (
-        f"held at {images or short_id(revision)}: until podvisor resume {app}, or until something"
-        f" newer than {short_id(instead_of)} is pushed"
+        f"held at {images or short_id(revision)}{whose}: until podvisor resume {app}, or until"
+        f" something newer than {short_id(instead_of)} is pushed"
     )
 
 
@@ -72,6 +75,7 @@ def orders_in_words(app: dict[str, Any], now: float) -> Iterator[str]:
             held["revision"],
             instead_of=held["instead_of"],
             images=held.get("images", ""),
+            by=held.get("by", ""),
         )
     for scale in app.get("scales", ()):
         asked = count(scale["replicas"], "replica")

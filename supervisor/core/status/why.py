@@ -120,19 +120,25 @@ def _why_released(
         yield from _why_images(material, pins, began_at)
     else:
         author = tried.author if tried else ""
+        yield from _why_tried(tried)
         yield from _why_revision(material, applied, began_at, author=author)
 
 
 def _why_held(material: Material, held: Hold) -> Cause:
     told = _last(material.events, EventKind.HELD)
-    reason = _named(told.reason, told) if told else f"{_ANYBODY} rolled it back"
-    text = f"{reason}, while its source asked for {short_id(held.instead_of)}"
+    reason = told.reason if told else f"{_ANYBODY} rolled it back"
+    text = f"{_named(reason, held.by)}, while its source asked for {short_id(held.instead_of)}"
     return Cause(text=text, at=held.at, event=told.id if told else 0)
 
 
-def _named(text: str, told: Event | None) -> str:
-    """Say of what a person did who that was, as far as the log tells."""
-    return f"{told.by}{text.removeprefix(_ANYBODY)}" if told and told.by else text
+def _named(text: str, by: str) -> str:
+    """Say of what a person did who that was, if that is known."""
+    return text.replace(_ANYBODY, by, 1) if by else text
+
+
+def _why_tried(tried: Rollout | None) -> Iterator[Cause]:
+    if tried and tried.by:
+        yield Cause(text=f"{tried.by} had it tried", at=tried.began_at)
 
 
 def _before(material: Material, tried: Rollout | None) -> Rollout | None:
@@ -155,7 +161,8 @@ def _why_images(material: Material, pins: Sequence[Pin], began_at: float) -> Ite
                 one.ok and one.subject == image and one.time <= began_at
             ),
         )
-        text = with_why(f"its image is {pin_in_words(pin)} now", told.reason if told else "")
+        reason = _named(told.reason, told.by) if told else ""
+        text = with_why(f"its image is {pin_in_words(pin)} now", reason)
         yield Cause(text=text, at=told.time if told else 0.0, event=told.id if told else 0)
 
 
@@ -214,7 +221,8 @@ def _newer(material: Material) -> Iterator[Fact]:
     newest = material.rollouts[-1] if material.rollouts else None
     release = material.applied.release if material.applied else ""
     if newest and newest.release != release:
-        causes = tuple(_why_revision(material, newest, newest.began_at, author=newest.author))
+        came = _why_revision(material, newest, newest.began_at, author=newest.author)
+        causes = (*_why_tried(newest), *came)
         what = f"{short_id(newest.revision)}{_quoted(newest.subject)}"
         if newest.outcome is Outcome.FAILED:
             yield Fact(
@@ -252,8 +260,7 @@ def _refused(material: Material) -> Iterator[Fact]:
 def _orders(material: Material, now: float) -> Iterator[Fact]:
     applied, held = material.applied, material.held
     if held and not (applied and applied.release == held.release):
-        told = _last(material.events, EventKind.HELD)
-        text = _named(f"{_ANYBODY} holds it at {held.held_at}", told)
+        text = _named(f"{_ANYBODY} holds it at {held.held_at}", held.by)
         causes = (_why_held(material, held),)
         yield Fact(
             about=FactKind.ORDER, text=text, at=held.at, causes=causes, command=_resume(held)
@@ -262,16 +269,15 @@ def _orders(material: Material, now: float) -> Iterator[Fact]:
         if order.until and order.until <= now:
             continue
         what = material.app if order.app else "everything"
-        told = _last(material.events, EventKind.SUSPENDED) if order.app else None
-        text = with_why(_named(f"{_ANYBODY} has {what} left alone", told), order.reason)
+        text = with_why(_named(f"{_ANYBODY} has {what} left alone", order.by), order.reason)
         command = f"podvisor resume {order.app}".strip()
         yield Fact(about=FactKind.ORDER, text=text, at=order.at, command=command)
     for scale in material.scales:
         if material.unit and scale.unit.split("@")[0] != material.unit.split("@")[0]:
             continue
         asked = count(scale.replicas, "replica")
-        what = f"a person asked for {asked} of {scale.unit}, whose file says {scale.instead_of}"
-        text = with_why(what, scale.reason)
+        what = f"{_ANYBODY} asked for {asked} of {scale.unit}, whose file says {scale.instead_of}"
+        text = with_why(_named(what, scale.by), scale.reason)
         yield Fact(about=FactKind.ORDER, text=text, at=scale.at)
     yield from _pins(material.events)
 
@@ -289,7 +295,7 @@ def _pins(events: Sequence[Event]) -> Iterator[Fact]:
         elif one.kind is EventKind.RESUMED:
             told.pop(one.subject, None)
     for one in told.values():
-        text = with_why(_named(f"{_ANYBODY} pinned an image", one), one.reason)
+        text = with_why(_named(f"{_ANYBODY} pinned an image", one.by), one.reason)
         yield Fact(about=FactKind.ORDER, text=text, at=one.time)
 
 

@@ -222,6 +222,8 @@ def test_what_is_news_of_the_event_log():
     assert news.text == "web runs aaaaaaaa of home, and is well (new)"
     whose = of_event(msgspec.structs.replace(applied, author="Ann"))
     assert whose.text == "web runs aaaaaaaa (author “Ann”) of home, and is well (new)"
+    ordered = of_event(msgspec.structs.replace(applied, by="anna (page)"))
+    assert ordered.text == "web runs aaaaaaaa of home as anna (page) ordered, and is well (new)"
     assert of_event(Event(kind=EventKind.STEP, app="web")) is None
     assert of_event(Event(kind=EventKind.STARTED, code="started", reason="podvisor 1")) is None
     for code in ("started-crashed", "started-power-lost"):

@@ -123,11 +123,17 @@ def test_who_ordered_a_sync_comes_before_a_start_and_what_is_long_ago_is_no_caus
 
 
 def test_who_suspended_it_is_named() -> None:
-    order = Suspension(app="web", at=NOW - 9, reason="a look")
-    event = Event(id=7, time=NOW - 9, kind=EventKind.SUSPENDED, app="web", by="anna (page)")
-    assert "anna (page) has web left alone: a look" in lines(
-        told(suspensions=(order,), events=(event,))
-    )
+    by = "anna (page)"
+    order = Suspension(app="web", at=NOW - 9, reason="a look", by=by)
+    scale = Scale(app="web", unit="web@.service", replicas=3, instead_of=1, at=NOW - 8, by=by)
+    said = lines(told(suspensions=(order,), scales=(scale,)))
+    assert f"{by} has web left alone: a look" in said
+    assert f"{by} asked for 3 replicas of web@.service, whose file says 1" in said
+
+
+def test_who_had_it_tried_again_is_named_before_whose_commit_it_is() -> None:
+    again = msgspec.structs.replace(LAST, by="pi")
+    assert lines(told(rollouts=(again,)))[1:3] == ["< pi had it tried", CAME]
 
 
 def test_what_was_there_when_podvisor_started_is_said_to_be() -> None:
