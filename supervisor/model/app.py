@@ -139,6 +139,10 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
     """For a `.build`: WorkingDirectory= of the generated unit; absolute, empty if none."""
     health_interval: float = 0.0
     """Seconds between two of its health checks as declared; 0 if it declares none."""
+    log_driver: str = ""
+    """Where its containers' words go, if that is said and is not the journal: `k8s-file` …"""
+    log_file: str = ""
+    """The file that its `LogOpt=path=` names."""
     idle_interval: float | None = None
     """`[X-Podvisor] HealthIdleInterval=`; 0 is "never less often", None is "not said"."""
     probe: Probe | None = None

@@ -75,6 +75,10 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     that means, for want of memory, for a timeout."""
     log: tuple[str, ...] = ()
     """With `ended`: the few last lines of its log that say why, without its secrets' values."""
+    more: str = ""
+    """What podvisor knows of its end besides: who has the port, where its log is."""
+    log_driver: str = ""
+    """Where its containers' words go, if that is said and is not the journal: `k8s-file` …"""
     failed_at: float = 0.0
     """When it failed; left out if it has not."""
     unstarted: bool = False

@@ -183,3 +183,27 @@ async def test_of_a_release_that_is_taken_back(crashing):
         _, _, told = world.git_host.told[-1]
         assert HOW in told
         assert "nginxx" not in told, "that may be anybody's"
+
+
+@pytest.mark.parametrize(
+    ("driver", "said"),
+    [
+        ("none", "LogDriver=none: nobody keeps what it writes"),
+        (
+            "k8s-file",
+            "LogDriver=k8s-file: what it wrote went with its container (the journal keeps it)",
+        ),
+    ],
+)
+async def test_of_one_whose_words_nobody_has_that_is_said(world, driver, said):
+    world.systemd.ended[WEB] = HOW
+    world.reader.put("home", {"web/web.container": f"log={driver}"})
+    async with world.running() as daemon:
+        world.machine.broken.add(WEB)
+        world.systemd.dies(WEB)
+        await anyio.sleep(20)
+        (app,) = daemon.service.status().apps
+        (unit,) = app.units
+        assert (unit.log, unit.more, unit.log_driver) == ((), said, driver)
+        (incident,) = world.ledger.all(Incident).values()
+        assert said in f"{incident.text} {incident.hint}"

@@ -340,6 +340,7 @@ class FakeGenerator:
             if "tls" in words
             else (),
             health_interval=float(words.get("health", 0)),
+            log_driver=words.get("log", ""),
             idle_interval=float(words["idle"]) if "idle" in words else None,
             probe=probe_of(words),
             object_name=words.get("name", f"systemd-{base}".replace("@", "_%i")),

@@ -14,6 +14,7 @@ from supervisor.controllers.ports import Host, Podman, Systemd
 from supervisor.core.health.wanted_units import needs_failed
 from supervisor.core.status.masking import masked
 from supervisor.core.status.port_trouble import refused_port, refused_port_mend, taken_port
+from supervisor.core.status.unkept_log import unkept_log
 from supervisor.model.app import Deployment
 from supervisor.model.ending import Ending
 from supervisor.model.errors import Failure
@@ -42,6 +43,8 @@ class LastWords(msgspec.Struct, kw_only=True):
     """Unit to those that it needs."""
     _lines: dict[str, dict[int, str]] = {}
     """Unit to its ports of the host, each with the file and line that asks for it."""
+    _unkept: dict[str, str] = {}
+    """Unit whose words the journal does not have to what there is to be said of that."""
 
     def __repr__(self) -> str:
         return "LastWords()"  # old values are clear texts
@@ -52,6 +55,9 @@ class LastWords(msgspec.Struct, kw_only=True):
             self._secrets.setdefault(name, set()).update(secrets)
             self._apps[name] = app.name
         self._needs.update({unit.name: unit.requires for unit in app.units})
+        self._unkept.update(
+            {unit.name: unkept_log(unit.log_driver, unit.log_file) for unit in app.units}
+        )
         for one in reversed(app.apps):
             for unit in one.units:
                 lines = {
@@ -86,7 +92,10 @@ class LastWords(msgspec.Struct, kw_only=True):
         words = await self.masked("\n".join(ending.lines), unit)
         if words == WITHHELD:
             return Ending(how=ending.how, more=WITHHELD)
-        more = await self._more(words, unit)
+        if words:
+            more = await self._more(words, unit)
+        else:
+            more = self._unkept.get(unit) or self._unkept.get(template_of(unit), "")
         lines = tuple(words.splitlines())
         return msgspec.structs.replace(ending, lines=lines, more=more)
 

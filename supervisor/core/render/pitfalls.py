@@ -18,6 +18,7 @@ def report_pitfalls(reading: Reading) -> None:
     for unit in reading.units:
         _look_at_name(unit, reading)
         _look_at_image(unit, reading)
+        _look_at_log(unit, reading)
         if unit.name in timed and unit.oneshot and unit.installs and not unit.before_deploy:
             stem = posixpath.splitext(unit.name)[0]
             message = f"{unit.name} runs at every boot and deploy as well, besides {stem}.timer"
@@ -39,6 +40,15 @@ def _look_at_image(unit: DesiredUnit, reading: Reading) -> None:
     if unit.kind is not UnitKind.PLAIN and at and at.value.startswith("-"):
         message = "Image= begins with -, which Podman would take for an option"
         reading.report(message, at=at, hint="write the image's name")
+
+
+def _look_at_log(unit: DesiredUnit, reading: Reading) -> None:
+    # What Podman is attached to goes to the journal all the same.
+    if unit.log_driver == "none" and not unit.oneshot:
+        message = "LogDriver=none: nobody keeps what it writes, so nobody can say why it fails"
+        hint = "leave it out, and the journal keeps it"
+        at = _entry(reading, unit, "LogDriver")
+        reading.report(message, at=at, path=unit.path, hint=hint, fatal=False)
 
 
 def _entry(reading: Reading, unit: DesiredUnit, key: str) -> Entry | None:

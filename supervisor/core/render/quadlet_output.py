@@ -147,6 +147,7 @@ def _read_unit(
         build_command=tuple(map(place.to_live, command)) if kind is UnitKind.BUILD else (),
         build_folder=place.to_live(folder) if kind is UnitKind.BUILD else "",
         health_interval=_health_interval(command) if kind is UnitKind.CONTAINER else 0.0,
+        **_log(command),
         idle_interval=own.idle_interval,
         adopt=own.adopt,
         drop_ins=(*files.drop_ins(path), *files.drop_ins(name)),
@@ -300,17 +301,33 @@ def _object_name(
 
 def _health_interval(command: Sequence[str]) -> float:
     """Seconds between health checks as the command has Podman make them; 0 if it says nothing."""
-    said = {"--health-cmd": "", "--health-interval": ""}
-    for word, after in pairwise((*command, "")):
-        flag, equals, value = word.partition("=")
-        if flag in said:
-            said[flag] = value if equals else after
-    if not said["--health-cmd"] or said["--health-cmd"] == "none":
+    said = dict(_options(command, "--health-cmd", "--health-interval"))
+    if said.get("--health-cmd", "none") in ("", "none"):
         return 0.0
     try:
-        return parse_duration(said["--health-interval"] or _PODMANS_INTERVAL)
+        return parse_duration(said.get("--health-interval") or _PODMANS_INTERVAL)
     except ValueError:
         return 0.0  # `disable`: Podman makes no timer for it
+
+
+def _log(command: Sequence[str]) -> dict[str, str]:
+    """Where what a container writes goes, as the command says it; nothing for the journal."""
+    driver, file = "", ""
+    for flag, value in _options(command, "--log-driver", "--log-opt"):
+        key, _, path = value.partition("=")
+        if flag == "--log-driver":
+            driver = value
+        elif key == "path":
+            file = path
+    return {"log_driver": driver, "log_file": file} if driver not in ("", "journald") else {}
+
+
+def _options(command: Sequence[str], *flags: str) -> Iterator[tuple[str, str]]:
+    """Yield the options of these names, each with its value."""
+    for word, after in pairwise((*command, "")):
+        flag, equals, value = word.partition("=")
+        if flag in flags:
+            yield flag, value if equals else after
 
 
 def _secret_uses(

@@ -80,6 +80,8 @@ def app_status(
                     result=state.result if state.active == "failed" else "",
                     ended=ending.how,
                     log=ending.lines,
+                    more=ending.more,
+                    log_driver=unit.log_driver,
                     failed_at=state.failed_at,
                     unstarted=unit.name in verdict.unstarted,
                     failures=memory.failures if memory and down else 0,

@@ -30,6 +30,7 @@ SUSPENDED = "suspended"
 _SEEN_ANYWAY = (IncidentCode.UPDATE_FAILED, IncidentCode.CERTIFICATE_FAILING)
 """Of these an app's state says nothing, nor do its passes."""
 
+_ENDS = "it is over when it has run well: systemctl --user start"
 _RUNS = ("activating", "deactivating")
 """States of a job that is being done."""
 _OF_FINDINGS = {
@@ -276,7 +277,7 @@ def _failed_jobs(app: dict[str, Any], now: float) -> Iterator[Incident]:
                 app=app["name"],
                 subject=name,
                 text=", ".join(filter(None, (said, trouble))),
-                hint=f"it is over when it has run well: systemctl --user start {name}",
+                hint="; ".join(filter(None, (unit.get("more"), f"{_ENDS} {name}"))),
                 command=f"podvisor logs {name} -n 30",
                 log=tuple(unit.get("log", ())),
             )
@@ -308,6 +309,7 @@ def _bad_units(app: dict[str, Any], now: float) -> Iterator[Incident]:
             app=app["name"],
             subject=name,
             text=text,
+            hint=unit.get("more", ""),
             command=f"podvisor logs {name} -n 30",
             log=tuple(unit.get("log", ())),
         )

@@ -58,6 +58,16 @@ def test_names_that_podman_cannot_take(path: str, line: str, made: str, finding:
     assert [one[: len(finding)] for one in found] == ([finding] if finding else [])
 
 
+def test_a_container_whose_words_nobody_keeps() -> None:
+    lines = "[Container]\nImage=x\nLogDriver="
+    made = "[X-Container]\n[Service]\n{}ExecStart=podman run --log-driver {} -d x"
+    (words,) = said({"web.container": f"{lines}none"}, made.format("", "none"))
+    assert words.startswith("apps/web/web.container:3: LogDriver=none: nobody keeps what it writes")
+    oneshot = made.format("Type=oneshot\n", "none")
+    assert said({"web.container": f"{lines}none"}, oneshot) == []
+    assert said({"web.container": f"{lines}journald"}, made.format("", "journald")) == []
+
+
 def test_a_one_shot_that_is_started_by_more_than_its_timer() -> None:
     timer = "[Timer]\nOnCalendar=daily\n"
     job = "[Service]\nType=oneshot\nExecStart=/bin/true\n"

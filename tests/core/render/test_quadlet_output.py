@@ -596,3 +596,27 @@ def test_secrets_of_a_container_with_their_lines() -> None:
         SecretUse("a-pass", "web@.container", 4),
         SecretUse("more", "web@.container.d/more.conf", 2),
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "driver", "file"),
+    [
+        ("", "", ""),
+        ("--log-driver journald", "", ""),
+        ("--log-driver k8s-file", "k8s-file", ""),
+        ("--log-driver=none", "none", ""),
+        (
+            "--log-driver k8s-file --log-opt path=/srv/x.log --log-opt tag=x",
+            "k8s-file",
+            "/srv/x.log",
+        ),
+    ],
+)
+def test_where_what_a_container_writes_goes(options: str, driver: str, file: str) -> None:
+    reading = reading_of({"web.container": "[Container]\nImage=x"})
+    text = f"[Unit]\nSourcePath={PLACE.stage}/app/web.container\n[X-Container]\n[Service]\n"
+    read_units(
+        f"---web.service---\n{text}ExecStart=podman run {options} x", {"app": reading}, PLACE
+    )
+    (unit,) = reading.units
+    assert (unit.log_driver, unit.log_file) == (driver, file)
