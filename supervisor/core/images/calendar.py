@@ -76,10 +76,15 @@ def opens(text: str, now: float, *, zone: tzinfo | None = None) -> float:
     window = parse_window(text)
     if any(begin <= now < end for begin, end in _around(window, now, zone)):
         return now
-    today = _local(now, zone).date()
-    for day in _days(window, today):
+    return begins(text, now, zone=zone)
+
+
+def begins(text: str, now: float, *, zone: tzinfo | None = None) -> float:
+    """Return when a window begins next, at `now` or later; 0 if never. Else as `opens`."""
+    window = parse_window(text)
+    for day in _days(window, _local(now, zone).date()):
         for begin, _ in _spans(window, day, zone):
-            if begin > now:
+            if begin >= now:
                 return begin
     return 0.0
 

@@ -4,7 +4,7 @@ import re
 from datetime import tzinfo
 
 from supervisor.core.files.unitfile import Refused
-from supervisor.core.images.calendar import closes, opens, parse_window
+from supervisor.core.images.calendar import begins, closes, parse_window
 from supervisor.kit.texts import DURATION_EXAMPLES, one_line, parse_duration
 
 _TIME = re.compile(r"(\d{1,2}):(\d{2})", re.ASCII)
@@ -18,7 +18,8 @@ def next_digest(text: str, since: float, *, zone: tzinfo | None = None) -> float
     """
     if ":" not in text:
         return since + _gathering(text)
-    return opens(_moments(text), since, zone=zone)
+    # What the clock shows twice in autumn is meant once: no second of it is open till the other.
+    return begins(_moments(text), since, zone=zone)
 
 
 def check_digest(text: str) -> None:

@@ -1,6 +1,7 @@
 """When a notifier sends."""
 
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -39,6 +40,26 @@ def due(since, now=0.0, **settings):
 )
 def test_digests(digest, since, expected):
     assert next_digest(digest, since, zone=UTC) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "night"),
+    [("Europe/Berlin", (10, 25)), ("America/New_York", (11, 1)), ("Australia/Lord_Howe", (4, 5))],
+)
+@pytest.mark.parametrize("clock", ["01:15", "01:45", "02:15", "02:30"])
+def test_a_digest_is_once_in_the_night_in_which_the_clock_is_put_back(name, night, clock):
+    zone = ZoneInfo(name)
+    now = datetime(2026, *night, tzinfo=zone).timestamp()
+    end = now + 86_400
+    due = set()
+    while now < end:
+        due.add(next_digest(clock, now, zone=zone))
+        now += 97
+    first, *others = sorted(due)
+    assert datetime.fromtimestamp(first, zone).fold == 0
+    assert len(others) <= 1, "the next is that of the day after"
+    for one in others:
+        assert datetime.fromtimestamp(one, zone).date().day == night[1] + 1
 
 
 def test_what_is_no_digest_is_refused():
