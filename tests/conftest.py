@@ -1,5 +1,7 @@
 """What all tests share: asynchronous ones run on the stdlib's loop, none runs against time."""
 
+import time
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -16,3 +18,11 @@ settings.load_profile("same")
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def set_zone(monkeypatch):
+    """Sets the machine's time zone, of which no running program is told."""
+    yield lambda name: monkeypatch.setenv("TZ", name)
+    monkeypatch.undo()
+    time.tzset()

@@ -24,6 +24,7 @@ from supervisor.api.endpoints import BY, ENDPOINTS, Answer, Endpoint
 from supervisor.api.paging import one_more, page
 from supervisor.controllers.operator.event_log import Tell
 from supervisor.controllers.operator.service import ControlService
+from supervisor.kit.clock import follow_time_zone
 from supervisor.kit.http import server
 from supervisor.kit.http.server import Gone, Request, TooLarge
 from supervisor.kit.ordered_by import ORDERED_BY
@@ -141,6 +142,7 @@ class _Answers(msgspec.Struct, frozen=True):
 
     async def __call__(self, request: Request) -> None:
         """Answer it, with an error if need be: as the reply, or as its last line."""
+        follow_time_zone()
         try:
             await self._answer(request)
         except TooLarge as error:

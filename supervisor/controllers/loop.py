@@ -23,7 +23,7 @@ from supervisor.controllers.reconcilers import Reconciler, Registry
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.state.tally import Tally
 from supervisor.kit import backoff
-from supervisor.kit.clock import Clock
+from supervisor.kit.clock import Clock, follow_time_zone
 from supervisor.kit.texts import format_duration
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.errors import Failure, Finding, Retry, Stalled
@@ -59,6 +59,7 @@ class Loop(msgspec.Struct, kw_only=True):
         async with anyio.create_task_group() as tasks:
             while True:
                 keys = await self.queue.take()
+                follow_time_zone()  # quiet hours and windows go by it
                 apps = [key for key in keys if key.startswith(_APPS)]
                 if apps:
                     along = self.apps.along({key.removeprefix(_APPS) for key in apps})

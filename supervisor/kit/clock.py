@@ -4,6 +4,14 @@ import time
 from typing import Protocol
 
 
+def follow_time_zone() -> None:
+    """Go by the machine's time zone as it is now: the C library reads /etc/localtime once, else.
+
+    To be called before local times are looked at; where nothing changed, it costs a stat.
+    """
+    time.tzset()
+
+
 class Clock(Protocol):
     """Tells the time."""
 

@@ -16,6 +16,7 @@ from supervisor.core.status.in_words import (
     trouble_in_words,
 )
 from supervisor.core.status.overview import overview
+from supervisor.kit.clock import follow_time_zone
 from supervisor.kit.texts import format_duration, quoted, relative, rough_size, short_id
 from supervisor.web import words
 from supervisor.web.chart import chart
@@ -68,6 +69,7 @@ class Pages:
 
     def render(self, template: str, **values: Any) -> str:
         """Return the page."""
+        follow_time_zone()
         now = time.time()
         return self._environment.get_template(template).render(
             now=now,

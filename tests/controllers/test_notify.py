@@ -1,5 +1,7 @@
 """What people are told through the whole daemon: when, how often, and not at all."""
 
+import time
+
 import anyio
 import msgspec
 import pytest
@@ -114,6 +116,19 @@ async def test_an_app_on_trial_is_not_well_again(told, passes):
         assert after.title.endswith("1 taken back, 1 over: photos")
         assert after.body.index("was taken back") < after.body.index("is no longer refused")
         assert after.type == "failure"
+
+
+async def test_quiet_hours_are_those_of_the_time_zone_that_the_machine_has_now(told, set_zone):
+    set_zone("UTC0")
+    set_notifiers(told, phone=notifier(quiet="22:00..23:30"))
+    async with told.running():
+        await anyio.sleep(1)
+        assert time.strftime("%H %Z", time.localtime(told.clock.now())) == "13 UTC"
+        set_zone("ABC-9")
+        await crash(told, 600)
+        assert not told.messenger.sent, "it is a quarter to eleven at night"
+        await anyio.sleep(2_400)
+        assert len(told.messenger.sent) == 1
 
 
 async def test_what_is_over_before_it_was_sent_is_not_sent(told):

@@ -144,6 +144,38 @@ async def test_words_from_outside_are_words(page: Any, service: FakeService) -> 
 
 
 @pytest.mark.usefixtures("daemon")
+async def test_a_paused_unit_has_the_command_that_has_it_go_on(
+    page: Any, service: FakeService
+) -> None:
+    unit = UnitStatus(
+        name="web.service",
+        active="active",
+        sub="running",
+        paused=True,
+        container="systemd-web",
+        wanted=True,
+    )
+    service.apps = (app("web", AppState.FAILING, units=(unit,)),)
+    for path in ("/", "/apps/web"):
+        text = await text_of(page, path)
+        assert "web.service is paused" in text
+        assert "podman unpause systemd-web" in text
+        assert "is down" not in text
+    assert '<td class="state failed">active (paused)</td>' in text
+
+
+@pytest.mark.usefixtures("daemon")
+async def test_times_are_those_of_the_time_zone_that_the_machine_has_now(
+    page: Any, service: FakeService, set_zone: Any
+) -> None:
+    service.apps = (app("web"),)
+    service.logged = [event(1, app="web", reason="a push")]
+    for zone, said in (("ABC-9", "+0900"), ("ABC5", "-0500")):
+        set_zone(zone)
+        assert f'{said}"' in await text_of(page, "/apps/web")
+
+
+@pytest.mark.usefixtures("daemon")
 async def test_a_page_of_an_app(page: Any, service: FakeService) -> None:
     unit = UnitStatus(name="web.service", active="active", sub="running", up=True, wanted=True)
     service.apps = (app("web", units=(unit,)), app("blog"))
