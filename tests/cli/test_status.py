@@ -288,6 +288,22 @@ def test_says_of_an_image_that_there_is_not_when_it_is_tried_again(
     assert sum("manifest unknown" in line for line in lines) == 1
 
 
+def test_says_in_full_once_why_a_unit_on_trial_is_down(capsys: pytest.CaptureFixture[str]) -> None:
+    unit = UnitStatus(name="db.service", active="failed", sub="failed", ended="exit status 3")
+    why = "port 80 is taken by nginx"
+    gate = f"db.service failed (exit status 3): {why}"
+    app = msgspec.structs.replace(WELL.apps[0], name="database", units=(unit,), gate=gate)
+    down = Incident(
+        code=IncidentCode.UNIT_DOWN,
+        app="database",
+        subject="db.service",
+        text="db.service is down (exit status 3)",
+    )
+    status = msgspec.structs.replace(WELL, apps=(app,), incidents=(down,))
+    lines = drawn(capsys, status, "database")
+    assert lines[-2:] == [f"  ✗ {down.text}: {why}", "  db.service  failed (exit status 3)"]
+
+
 def test_says_of_a_problem_of_its_own_for_how_long(capsys: pytest.CaptureFixture[str]) -> None:
     problem = Finding(message="notifier down cannot send: refused", fatal=False)
     incident = Incident(

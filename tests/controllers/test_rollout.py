@@ -577,7 +577,7 @@ async def test_a_release_is_told_with_the_images_that_it_runs_with(world):
         assert history.running == again.release != before.release
         assert (before, again.revision, again.content) == (first, first.revision, first.content)
         said = world.events(EventKind.APPLIED)[-1].detail
-        assert said == f"release {again.release} runs with img:1@newer"
+        assert said == f"release {again.release[:8]} runs with img:1@newer"
         order = OrderRequest(apps=("web",), revision=second.release[:6])
         await daemon.service.rollback(order, nothing)
         assert daemon.board.apps["web"].held.release == second.release

@@ -79,7 +79,7 @@ def test_a_revision_counts_only_after_it_settled(user, repository):
     assert "“Say two” (author “Ann”)" in user.podvisor("status", "web").stdout
     assert "“Say two” (author “Ann”)" in user.podvisor("why", "web").stdout
     (applied,) = [one for one in events(user, kind="applied") if one["revision"] == repository.head]
-    assert applied["detail"].startswith(f"release {newest['release']} runs with {IMAGE}:1@")
+    assert applied["detail"].startswith(f"release {newest['release'][:8]} runs with {IMAGE}:1@")
     assert applied["author"] == "Ann"
 
 

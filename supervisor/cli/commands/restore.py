@@ -12,7 +12,7 @@ from supervisor.cli.fast.follow import follow
 from supervisor.cli.local.offers import offer
 from supervisor.cli.show.screen import is_terminal, say
 from supervisor.core.plan.volumes import snapshot_meant
-from supervisor.kit.texts import relative, rough_sizes
+from supervisor.kit.texts import relative, rough_sizes, short_id
 from supervisor.model.status import History
 from supervisor.model.volumes import AppVolumes, VolumeSnapshot
 
@@ -58,7 +58,8 @@ def _show(app: str, snapshot: VolumeSnapshot, *, now: float, running: str) -> No
     when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(snapshot.at))
     ago = relative(snapshot.at, now=now)
     say(
-        (app, "strong"), f" goes back to release {snapshot.release}, and these volumes to what they"
+        (app, "strong"),
+        f" goes back to release {short_id(snapshot.release)}, and these volumes to what they",
     )
     say(f"held when it was left, {when} ({ago}): {rough_sizes(snapshot.volumes)}.")
     say(("What was written to them since then goes.", "bad"))

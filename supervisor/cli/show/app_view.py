@@ -17,7 +17,7 @@ from supervisor.core.status.in_words import (
     troubles,
     without_log,
 )
-from supervisor.kit.texts import count, joined, lasting, quoted, relative, short_id
+from supervisor.kit.texts import count, joined, lasting, quoted, relative, short_id, with_why
 
 _STYLES = {
     "ready": "good",
@@ -52,9 +52,7 @@ def state(word: str) -> Cell:
 def wrong(app: dict[str, Any], incidents: list[dict[str, Any]], now: float) -> None:
     """Say of an app in one line what is wrong, and below it the next step."""
     first, name = incidents[0], app["name"]
-    text = ", ".join([first["text"], *_more(app, first, now)])
-    if reason := _reason(app, first):
-        text += f": {reason}"
+    text = _text(app, first, now)
     others = count(len(incidents) - 1, "thing")
     rest = f"; {others} more" if len(incidents) > 1 else ""
     say()
@@ -69,6 +67,12 @@ def wrong(app: dict[str, Any], incidents: list[dict[str, Any]], now: float) -> N
         say("  ", (hint, "dim"))
     for order in orders_in_words({**app, "gate": ""}, now):
         say("  ", ("… ", "warn"), order)
+
+
+def _text(app: dict[str, Any], incident: dict[str, Any], now: float) -> str:
+    """Say what is wrong, with what is true at this moment, and why, if that is not said."""
+    text = ", ".join([incident["text"], *_more(app, incident, now)])
+    return with_why(text, _reason(app, incident))
 
 
 def age(incidents: Iterable[dict[str, Any]], now: float) -> str:
@@ -144,7 +148,8 @@ def details(
     units = app.get("units", ())
     shown = [unit for unit in units if all_units or is_troubled(unit)]
     findings, waiting = app.get("findings", ()), [*map(need_in_words, app.get("waiting", ()))]
-    orders = list(orders_in_words(app, now))
+    is_told = any(map(app.get("gate", "").startswith, _subjects(incidents)))
+    orders = list(orders_in_words({**app, "gate": ""} if is_told else app, now))
     updates = app.get("updates", ())
     certificates = app.get("certificates", ())
     if not (incidents or shown or findings or waiting or orders or updates or certificates):
@@ -158,7 +163,7 @@ def details(
     once = Once([unit["name"] for unit in units], rows=rows)
     told = [one["text"] for one in incidents]
     for one in incidents:
-        text = ", ".join([one["text"], *_more(app, one, now)])
+        text = _text(app, one, now)
         _incident(one, text, now)
         once.news(one["text"])
         once.news(text)
@@ -184,6 +189,10 @@ def details(
     if _NO_IMAGE not in codes and (again := _next_pull(app, now)):
         say("    ", (again, "dim"))
     _units([_unit(unit, now, once) for unit in shown], in_full=all_units)
+
+
+def _subjects(incidents: Iterable[dict[str, Any]]) -> Iterator[str]:
+    return (one["subject"] for one in incidents if one.get("subject"))
 
 
 def _incident(one: dict[str, Any], text: str, now: float) -> None:

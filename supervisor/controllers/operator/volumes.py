@@ -9,7 +9,7 @@ from supervisor.controllers.apps.volumes import remembered
 from supervisor.controllers.operator.actions import AppActions
 from supervisor.controllers.ports import VolumeArchive
 from supervisor.core.plan.volumes import left_half, snapshot_meant
-from supervisor.kit.texts import with_why
+from supervisor.kit.texts import short_id, with_why
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.rollout import Hold
@@ -41,7 +41,8 @@ class VolumeOrders(msgspec.Struct, frozen=True, kw_only=True):
         target = next((one for one in rollouts if one.release == snapshot.release), None)
         if target is None:
             raise Stalled(
-                f"cannot restore {app}: release {snapshot.release} is not remembered any more",
+                f"cannot restore {app}: release {short_id(snapshot.release)} is not remembered"
+                " any more",
                 hint="podman volume import takes the files of the snapshot as they are",
             )
         hold = None

@@ -64,4 +64,4 @@ def authors(rollouts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def release_in_words(rollout: Rollout) -> str:
     """Say which release it is, in one line."""
     images = images_in_words(rollout.images, rollout.pins)
-    return f"release {rollout.release}" + (f" runs with {images}" if images else "")
+    return f"release {short_id(rollout.release)}" + (f" runs with {images}" if images else "")

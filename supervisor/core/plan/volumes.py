@@ -15,7 +15,7 @@ from supervisor.core.health.release import in_words
 from supervisor.core.images.pulling import FLOOR_BYTES
 from supervisor.core.plan.draft import Draft
 from supervisor.core.plan.unit_inputs import inputs_of
-from supervisor.kit.texts import rough_size
+from supervisor.kit.texts import rough_size, short_id
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Stalled
 from supervisor.model.need import Need, NeedKind
@@ -87,7 +87,7 @@ def plan_volumes(
                 app=wanted.name,
                 order=order,
                 users=_users(deployment, names),
-                reason=f"a person had them put back to release {order.snapshot.release}",
+                reason=f"a person had them put back to release {short_id(order.snapshot.release)}",
             )
         )
         draft.waiting.append(_need(names, "are put back"))
