@@ -415,3 +415,28 @@ async def test_of_two_that_are_sick_one_that_is_well_is_no_all_clear(told):
         assert "thumbs.service is no longer down" in message.body
         await mend(told)
         assert told.messenger.titles[2:] == ["photos is well again"]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+async def test_what_is_down_again_is_not_told_to_be_well_while_its_pass_goes_on(told, fails):
+    over = anyio.Event()
+    async with told.running() as daemon:
+        daemon.incidents.subscribe(lambda _, ended: over.set() if ended else None)
+        await crash(told, 3)
+        told.machine.broken.clear()
+        await over.wait()
+        await anyio.sleep(20)
+        assert len(told.messenger.sent) == 1
+        told.systemd.slow["gallery.service"] = 60
+        if fails:
+            told.machine.broken.add("gallery.service")
+        told.systemd.dies("gallery.service")
+        await anyio.sleep(40)
+        assert daemon.queue.is_busy("app:photos".__eq__)
+        assert len(told.messenger.sent) == 1
+        told.systemd.slow.clear()
+        await anyio.sleep(60)
+        assert len(told.messenger.sent) == (1 if fails else 2)
+        await mend(told)
+        assert len(told.messenger.sent) == 2
+        assert "photos is well again" in told.messenger.sent[-1][1].title

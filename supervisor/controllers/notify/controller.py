@@ -60,6 +60,8 @@ class NotifyController(msgspec.Struct, kw_only=True):
     _is_changed: bool = True
     _board_before: tuple[object, ...] = ()
     _has_caught_up: bool = False
+    _busy: frozenset[str] = frozenset()
+    """Apps of which something is over, and a pass goes on: it waits for that."""
     _sends: Counter[tuple[str, bool]] = msgspec.field(default_factory=Counter)
     """How many messages a notifier sent, and (False) how often it could not."""
 
@@ -76,7 +78,8 @@ class NotifyController(msgspec.Struct, kw_only=True):
     def follow(self) -> None:
         """Take into the outboxes what has changed, and arm the keys. Cheap if nothing has."""
         looks = self._looks()
-        if not self._is_changed and looks == self._board_before:
+        is_waited_for = all(map(self._is_busy, self._busy))
+        if not self._is_changed and is_waited_for and looks == self._board_before:
             return
         self._is_changed, self._board_before = False, looks
         self._take_in()
@@ -89,7 +92,7 @@ class NotifyController(msgspec.Struct, kw_only=True):
         if settings is None:
             return
         self._take_in()
-        outbox, now = self._outbox(name), self.clock.now()
+        outbox, now = self._ripening(name), self.clock.now()
         due = box.due_at(outbox, settings, now)
         batch = box.batch(outbox, settings, now) if due and due <= now + _TICK_SECONDS else ()
         if batch:
@@ -167,6 +170,20 @@ class NotifyController(msgspec.Struct, kw_only=True):
     def _outbox(self, name: str) -> Outbox:
         return self.ledger.get(Outbox, name) or Outbox()
 
+    def _ripening(self, name: str) -> Outbox:
+        """Return an outbox without what is over of apps that a pass goes on for.
+
+        What it finds may be wrong again; it is told of when the pass has ended.
+        """
+        outbox = self._outbox(name)
+        apps = {one.app for one in outbox.waiting if one.app and box.is_over(one)}
+        busy = frozenset(filter(self._is_busy, apps))
+        self._busy = frozenset(filter(self._is_busy, self._busy)) | busy
+        return box.without_ends(outbox, busy)
+
+    def _is_busy(self, app: str) -> bool:
+        return self.queue.is_busy(Kind.APP.key(app).__eq__)
+
     def _wrong(self) -> dict[str, News]:
         return of_incidents(self.ledger.all(Incident))
 
@@ -223,7 +240,7 @@ class NotifyController(msgspec.Struct, kw_only=True):
         self._happened = [(one.id, news) for one in missed if (news := of_event(one))]
 
     def _arm(self, name: str) -> None:
-        outbox, now = self._outbox(name), self.clock.now()
+        outbox, now = self._ripening(name), self.clock.now()
         key = Kind.NOTIFY.key(name)
         due = box.due_at(outbox, self.settings.now.notify[name], now)
         if due is None:

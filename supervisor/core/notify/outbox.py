@@ -7,7 +7,7 @@ calm for a while. A moment that lies in the future was seen before the clock was
 back, and counts as now.
 """
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from datetime import tzinfo
 from fnmatch import fnmatchcase
 
@@ -97,6 +97,17 @@ def noticed(
         ended=ended,
         left_out=outbox.left_out + excess,
     )
+
+
+def without_ends(outbox: Outbox, apps: Collection[str]) -> Outbox:
+    """Return the outbox without what is over of these apps: that may be so no more."""
+    waiting = tuple(one for one in outbox.waiting if not (is_over(one) and one.app in apps))
+    return replace(outbox, waiting=waiting)
+
+
+def is_over(one: News) -> bool:
+    """Whether it says that something is not wrong any more."""
+    return one.is_end and one.lasts is Lasts.OPEN
 
 
 def due_at(
