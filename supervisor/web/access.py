@@ -3,7 +3,7 @@
 | who | how it is known |
 | --- | --- |
 | a program | `Authorization: Bearer TOKEN` |
-| a person who logged in | a signed cookie, which no script reads and no other site sends |
+| a person who logged in | a cookie, which no script reads and no other site sends |
 | a person whom a reverse proxy let in | a header of the proxy's, from this machine only |
 | anybody, where no login is required | may look, and nothing else |
 """
@@ -19,7 +19,8 @@ from aiohttp import web
 
 from supervisor.core.githost.client_address import rate_limit_key, sender
 from supervisor.kit.rates import TokenBuckets
-from supervisor.web.token import LONGEST_NAME, SESSION_SECONDS, Token
+from supervisor.web.sessions import LONGEST_NAME, SESSION_SECONDS, Sessions
+from supervisor.web.token import Token
 from supervisor.web.visitor import VISITOR, Visitor
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -46,6 +47,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
     """Who may come, and do what."""
 
     token: Token | None = None
+    sessions: Sessions = msgspec.field(default_factory=Sessions)
     user_header: str = ""
     """Of the reverse proxy; empty is none."""
     actions: bool = False
@@ -91,7 +93,11 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         if self.token is None or not self.token.is_it(token):
             self._count_try(request)
             return None
-        return self.token.session(name, now=time.time())
+        return self.sessions.begin(name, now=time.time())
+
+    def log_out(self, visitor: Visitor) -> None:
+        """End a session: its cookie is worth nothing from now on, wherever it was copied to."""
+        self.sessions.end(visitor.cookie)
 
     def _visitor(self, request: web.Request) -> Visitor:
         anybody = Visitor(can_log_in=self.token is not None)
@@ -112,7 +118,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
                     may_order=self.actions,
                 )
         cookie = request.cookies.get(SECURE_SESSION) or request.cookies.get(SESSION, "")
-        name = self.token.session_name(cookie, now=time.time()) if self.token and cookie else None
+        name = self.sessions.name(cookie, now=time.time()) if self.token and cookie else None
         if name is None:
             return anybody
         return Visitor(

@@ -8,6 +8,7 @@ from supervisor.web.access import Access, end_session, is_name, set_session
 from supervisor.web.forms import check_proof, form
 from supervisor.web.guard import is_https
 from supervisor.web.pages import Pages
+from supervisor.web.visitor import VISITOR
 
 _FAILED = 401
 
@@ -39,6 +40,7 @@ class LoginViews:
     async def log_out(self, request: web.Request) -> web.Response:
         """End the session."""
         check_proof(await form(request, ()))
+        self._access.log_out(VISITOR.get())
         response = web.Response(status=303, headers={"Location": "/"})
         end_session(response)
         return response

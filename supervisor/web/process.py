@@ -16,6 +16,7 @@ from supervisor.web.access import Access
 from supervisor.web.application import application
 from supervisor.web.daemon_client import DaemonClient
 from supervisor.web.idle import Idle
+from supervisor.web.memory import NAME as MEMORY
 from supervisor.web.order_client import OrderClient
 from supervisor.web.patience import Patience
 
@@ -23,12 +24,20 @@ _FIRST = 3  # SD_LISTEN_FDS_START of sd_listen_fds(3)
 _FAREWELL_SECONDS = 2.0
 
 
-def handed_over() -> list[socket.socket]:
-    """Return the sockets that systemd hands over (sd_listen_fds(3)); none without it."""
+def handed_over() -> tuple[list[socket.socket], int | None]:
+    """Return the sockets that systemd hands over, and the memory that it kept: sd_listen_fds(3)."""
     if os.environ.pop("LISTEN_PID", "") != str(os.getpid()):
-        return []
+        return [], None
     number = int(os.environ.pop("LISTEN_FDS", "0"))
-    return [socket.socket(fileno=_FIRST + place) for place in range(number)]
+    names = os.environ.pop("LISTEN_FDNAMES", "").split(":")
+    memory: int | None = None
+    listeners: list[socket.socket] = []
+    for place in range(number):
+        if names[place : place + 1] == [MEMORY]:
+            memory = _FIRST + place
+        else:
+            listeners.append(socket.socket(fileno=_FIRST + place))
+    return listeners, memory
 
 
 async def serve(

@@ -26,6 +26,7 @@ def test_none_where_nobody_is_to_look() -> None:
 def test_read_only_it_has_nothing_to_order_with() -> None:
     text = service()
     assert "podvisor/questions" in text
+    assert "FileDescriptor" not in text
     for word in (
         "page-orders",
         "--actions",
@@ -59,6 +60,8 @@ def test_with_actions_it_has_the_socket_for_orders_and_the_token_of_systemds() -
     assert "BindReadOnlyPaths=-%t/podvisor/questions -%t/podvisor/page-orders\n" in text
     assert "LoadCredential=page-token:/srv/100%% mine/token\n" in text
     assert "--actions --token credential:page-token" in text
+    assert "FileDescriptorStorePreserve=yes\n" in text
+    assert "BindReadOnlyPaths=-%t/systemd/notify\n" in text
     assert " --require-login " in service(require_login=True, token=SecretRef("credential:mine"))
     text = service(actions=True, token=SecretRef("credential:mine"))
     assert "LoadCredential" not in text

@@ -2,7 +2,9 @@
 
 import io
 import json
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from supervisor.model.status import (
     ScaleRequest,
     SyncRequest,
 )
+from supervisor.web.sessions import Sessions
 from supervisor.web.token import Token
 from tests.web.conftest import TOKEN
 from tests.web.order_service import OrderService
@@ -30,6 +33,13 @@ PROOF = re.compile(r'name="proof" value="([^"]+)"')
 @pytest.fixture
 def service() -> OrderService:
     return OrderService()
+
+
+@pytest.fixture
+def memory() -> Iterator[int]:
+    descriptor = os.memfd_create("sessions")
+    yield descriptor
+    os.close(descriptor)
 
 
 @pytest.fixture
@@ -94,11 +104,11 @@ class TestLogin:
         assert "Secure" in cookie
 
     async def test_a_cookie_that_was_changed_or_is_of_another_token(self, make: Any) -> None:
-        first, second = await make(), await make(token=Token(b"another token, as long"))
+        first, other = await make(), Token(b"another token, as long")
+        second = await make(token=other, sessions=Sessions(other.owner))
         cookie = (await post(first, "/login", token=TOKEN, name="anna")).cookies["podvisor"].value
-        until, nonce, name, signature = cookie.split(".")
-        forged = f"{int(until) + 9}.{nonce}.{name}.{signature}", f"{until}.{nonce}.Ym9i.{signature}"
-        for one in (*forged, "", "x", "...", "ü" * 9, "a" * 9_000):
+        forged = f"{cookie}x", cookie[:-1], cookie.swapcase()
+        for one in (cookie, *forged, "", "x", "...", "ü" * 9, "a" * 9_000):
             headers = {"Cookie": f"podvisor={one}"}
             answer = await second.get("/orders/suspend", headers=headers, allow_redirects=False)
             assert answer.status in {303, 400}
@@ -108,16 +118,30 @@ class TestLogin:
             answer = await first.get("/orders/suspend", headers=headers, allow_redirects=False)
             assert answer.status == 303
 
-    async def test_a_session_outlives_the_process_and_ends_with_log_out(self, make: Any) -> None:
-        page, later = await make(), await make()
+    async def test_a_session_outlives_the_process_and_ends_with_log_out(
+        self, make: Any, memory: int
+    ) -> None:
+        page = await make(sessions=Sessions("x", memory))
         await log_in(page)
-        cookie = {one.key: one.value for one in page.session.cookie_jar}
-        text = await (await later.get("/", cookies=cookie)).text()
-        assert "anna" in text
+        copied = {one.key: one.value for one in page.session.cookie_jar}
+        later = await make(sessions=Sessions("x", memory))
+        assert "anna" in await (await later.get("/", cookies=copied)).text()
+        other = await make(sessions=Sessions("x", memory))
+        await log_in(other, name="bea")
+
+        page = await make(sessions=Sessions("x", memory))
+        page.session.cookie_jar.update_cookies(copied)
         proof = (await forms(page))["proof"]
         assert (await post(page, "/logout", proof="0" * 64)).status == 403
         assert (await post(page, "/logout", proof=proof)).status == 303
         assert "Sync all" not in await (await page.get("/")).text()
+        for one in (page, await make(sessions=Sessions("x", memory))):
+            assert "Sync all" not in await (await one.get("/", cookies=copied)).text()
+            answer = await one.get("/orders/suspend", cookies=copied, allow_redirects=False)
+            assert (answer.status, answer.headers["Location"]) == (303, "/login")
+        theirs = {one.key: one.value for one in other.session.cookie_jar}
+        later = await make(sessions=Sessions("x", memory))
+        assert "bea" in await (await later.get("/", cookies=theirs)).text()
 
     @pytest.mark.parametrize(
         "place", ["//evil.example", "https://evil.example", "/\\evil.example", "x", "/a\r\nX: y"]

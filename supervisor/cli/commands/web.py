@@ -70,12 +70,16 @@ def command(
     from supervisor.core.config import web_rules
     from supervisor.model.setting_types import SecretRef
     from supervisor.web.access import Access
+    from supervisor.web.memory import new_memory
     from supervisor.web.process import handed_over, is_for_all, serve
+    from supervisor.web.sessions import Sessions
 
-    listeners = handed_over()
+    listeners, memory = handed_over()
     for_all = any(map(is_for_all, listeners)) or web_rules.is_for_all(listen or "")
+    known = read_token(SecretRef(token)) if token else None
     access = Access(
-        token=read_token(SecretRef(token)) if token else None,
+        token=known,
+        sessions=Sessions(known.owner, memory or new_memory()) if known else Sessions(),
         user_header=user_header,
         actions=actions,
         is_closed=for_all or require_login,

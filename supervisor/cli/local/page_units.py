@@ -62,6 +62,12 @@ SystemCallErrorNumber=EPERM
 """
 
 
+_SESSIONS = """\
+# systemd keeps who has logged in while nobody looks.
+FileDescriptorStoreMax=1
+FileDescriptorStorePreserve=yes
+NotifyAccess=main
+"""
 _ALONE = """\
 # It sees the daemon's sockets for the page, and of the user's files no other. There is no network:
 # what comes in comes by the socket that systemd hands over.
@@ -96,9 +102,9 @@ def page_units(web: WebSettings, *, python: Sequence[str], alone: bool) -> dict[
         words += ["--user-header", web.user_header]
     token = ""
     if web.token:
-        name = web.token.place
+        token, name = _SESSIONS, web.token.place
         if web.token.kind == "file":
-            token = f"LoadCredential={_CREDENTIAL}:{_escaped(Path(name).expanduser())}\n"
+            token += f"LoadCredential={_CREDENTIAL}:{_escaped(Path(name).expanduser())}\n"
             name = _CREDENTIAL
         words += ["--token", f"credential:{name}"]
     sockets = ("questions", *(["page-orders"] if web.actions else []))
@@ -106,6 +112,8 @@ def page_units(web: WebSettings, *, python: Sequence[str], alone: bool) -> dict[
     libraries = dict.fromkeys((sys.prefix, str(Path(supervisor.__file__).parents[1])))
     bound = " ".join(f'"{_escaped(path)}"' for path in libraries)
     seen = " ".join(f"-%t/podvisor/{name}" for name in sockets)
+    if web.token:
+        seen += "\nBindReadOnlyPaths=-%t/systemd/notify"
     return {
         SOCKET: _SOCKET_TEXT.format(listen=_escaped(listen)),
         SERVICE: _SERVICE_TEXT.format(
