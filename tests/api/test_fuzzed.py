@@ -8,18 +8,16 @@ type and method. What is asked follows from the document alone, so each run asks
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from supervisor.api.endpoints import ENDPOINTS
 from supervisor.api.openapi import document
+from tests.fakes import fuzzer
 from tests.fakes.control_service import TOKEN, Served, served
 
-HERE = Path(__file__).parent
 PATIENCE_SECONDS = 300
 
 
@@ -35,19 +33,10 @@ def complaints(url: str, folder: Path, *options: str) -> str:
     """Return what schemathesis says; empty if nothing is wrong."""
     described = folder / "openapi.json"
     described.write_text(json.dumps(document("1.2.3")))
-    argv: list[Any] = [
-        sys.executable,
-        "-m",
-        "schemathesis.cli",
-        "--config-file",
-        HERE / "schemathesis.toml",
-    ]
-    argv += ["run", described, "--url", url, "--checks", "all", "--no-color"]
-    argv += ["-H", f"Authorization: Bearer {TOKEN}", *options]
     done = subprocess.run(
-        argv,
+        fuzzer.command(described, "--url", url, *options, token=TOKEN),
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(HERE), "SCHEMATHESIS_HOOKS": "fuzz_hooks"},
+        env={**os.environ, **fuzzer.environment()},
         check=False,
         capture_output=True,
         text=True,
