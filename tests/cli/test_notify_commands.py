@@ -27,7 +27,7 @@ AILING = NotifierStatus(
     events=("problem",),
     waiting=(
         News(key="a", kind=NotifyKind.PROBLEM, lasts=Lasts.OPEN, app="web", text="web is\x1b down"),
-        *(News(key=f"{n}", kind=NotifyKind.PROBLEM, text=f"{n} is down") for n in range(6)),
+        *(News(key=f"{n}", kind=NotifyKind.PROBLEM, text=f"{n} is down") for n in range(11)),
     ),
     next_at=NOW + 5_400,
     failure="error=401",
@@ -63,7 +63,7 @@ def test_what_waits_for_several_is_told_once(podvisor: Podvisor, daemon: Any) ->
     other = msgspec.structs.replace(late, name="quietly", failure="")
     daemon.answer("/v1/notify", plain(NotifierList(notifiers=(late, other))))
     lines = podvisor("notify").out.splitlines()
-    assert "phone, quietly:" in lines
+    assert "  problem: 0 is down (phone, quietly)" in lines
     assert sum("0 is down" in line for line in lines) == 1
     assert [line.split()[:3] for line in lines[1:3]] == [
         ["phone", "never", "now"],

@@ -7,7 +7,7 @@ from supervisor.cli.show import screen
 from supervisor.cli.show.screen import say
 from supervisor.kit.texts import count, lasting, relative
 
-_MOST_WAITING = 5
+_MOST_WAITING = 10
 
 
 def show(notifiers: Sequence[dict[str, Any]], *, now: float) -> None:
@@ -30,13 +30,14 @@ def show(notifiers: Sequence[dict[str, Any]], *, now: float) -> None:
     for one in notifiers:
         if one.get("failure"):
             _failure(one, now)
-    for lines, names in _waiting(notifiers).items():
+    waiting = _waiting(notifiers)
+    if waiting:
         say()
-        say((f"{', '.join(names)}:", "strong"))
-        for text in lines[:_MOST_WAITING]:
-            say("  ", text)
-        if (more := len(lines) - _MOST_WAITING) > 0:
-            say("  ", (f"and {count(more, 'more', 'more')}", "dim"))
+        say(("Waits to be told:", "strong"))
+    for text, names in list(waiting.items())[:_MOST_WAITING]:
+        say("  ", text, (f" ({', '.join(names)})", "dim"))
+    if (more := len(waiting) - _MOST_WAITING) > 0:
+        say("  ", (f"and {count(more, 'more', 'more')}", "dim"))
 
 
 def outcome(results: Sequence[dict[str, Any]]) -> None:
@@ -67,14 +68,11 @@ def _failure(one: dict[str, Any], now: float) -> None:
         say("  ", (one["hint"], "dim"))
 
 
-def _waiting(notifiers: Sequence[dict[str, Any]]) -> dict[tuple[str, ...], list[str]]:
-    """Return what waits to be told, each list of it with the notifiers for which it is the same."""
-    found: dict[tuple[str, ...], list[str]] = {}
+def _waiting(notifiers: Sequence[dict[str, Any]]) -> dict[str, list[str]]:
+    """Return what waits to be told, each once, with the notifiers that are to tell it."""
+    found: dict[str, list[str]] = {}
     for one in notifiers:
-        lines = tuple(
-            f"{'recovered' if news.get('is_end') else news['kind']}: {news['text']}"
-            for news in one.get("waiting", ())
-        )
-        if lines:
-            found.setdefault(lines, []).append(one["name"])
+        for news in one.get("waiting", ()):
+            kind = "recovered" if news.get("is_end") else news["kind"]
+            found.setdefault(f"{kind}: {news['text']}", []).append(one["name"])
     return found

@@ -17,7 +17,7 @@ from supervisor.core.health.gate import rollout_of
 from supervisor.core.health.unit_health import unit_health
 from supervisor.core.status.commits import asking, standing
 from supervisor.core.status.in_words import unpause_command, without_log
-from supervisor.kit.texts import count, format_duration
+from supervisor.kit.texts import count, format_duration, relative
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.ending import Ending
 from supervisor.model.errors import Failure, Finding, Stalled
@@ -345,7 +345,7 @@ def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> It
                 unit=unit.name,
                 reason=f"{_down_in_words(unit)} again after"
                 f" {count(unit.failures, 'try', 'tries')} in a row",
-                detail=f"next try in {max(0, round(unit.next_try_at - now))} s",
+                detail=f"next try {relative(max(unit.next_try_at, now), now=now)}",
             )
         if event := _change_of_health(was, unit, new):
             yield event
