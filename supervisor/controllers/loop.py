@@ -26,7 +26,8 @@ from supervisor.kit import backoff
 from supervisor.kit.clock import Clock, follow_time_zone
 from supervisor.kit.texts import format_duration
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.errors import Failure, Finding, Retry, Stalled
+from supervisor.model.errors import Failure, Finding, OutOfReach, Retry, Stalled
+from supervisor.model.incident import IncidentCode
 
 log = logging.getLogger(__name__)
 
@@ -151,10 +152,7 @@ class Loop(msgspec.Struct, kw_only=True):
         self.tally.failed(parse(key)[0], failure)
         reconciler = self._of(key)
         if not reconciler.shows_failures:
-            kind, name = parse(key)
-            said = Finding.of(failure, about=title(key))
-            code, subject = reconciler.incident, name or str(kind)
-            self.board.problems[key] = replace(said, code=code, subject=subject)
+            self._show(key, failure, reconciler.incident)
         match failure:
             case Retry():
                 delay = backoff.delay(reconciler.backoff, self.failures[key])
@@ -164,6 +162,19 @@ class Loop(msgspec.Struct, kw_only=True):
             case _:
                 pass
         self._complain(key, failure)
+
+    def _show(self, key: str, failure: Failure, code: IncidentCode) -> None:
+        """Put on the board what is wrong: with this key, or with what all keys need."""
+        if isinstance(failure, OutOfReach) and failure.what:
+            # At first it may just be restarting, or end, and this daemon with it.
+            if self.failures[key] > 1:
+                own = IncidentCode.SUPERVISOR_FAILING
+                said = replace(Finding.of(failure), code=own, subject=failure.what)
+                self.board.problems[key] = said
+            return
+        kind, name = parse(key)
+        said = Finding.of(failure, about=title(key))
+        self.board.problems[key] = replace(said, code=code, subject=name or str(kind))
 
     def _complain(self, key: str, failure: Failure) -> None:
         """Tell the journal what failed, why, and what comes of it; not the same at every retry."""

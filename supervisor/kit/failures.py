@@ -19,6 +19,17 @@ class Retry(Failure):
         """The other end asked not to be bothered before; 0 if it did not."""
 
 
+class OutOfReach(Retry):
+    """What is needed for everything does not answer: that is wrong, and not what was being done."""
+
+    def __init__(
+        self, message: str, hint: str = "", *, after_seconds: float = 0.0, what: str = ""
+    ) -> None:
+        super().__init__(message, hint, after_seconds=after_seconds)
+        self.what = what
+        """Which one, in a word that stays the same; empty if nobody knows."""
+
+
 class Stalled(Failure):
     """A person is needed; `hint` says what to do."""
 

@@ -6,10 +6,10 @@ for a person (or for the world to change).
 
 import msgspec
 
-from supervisor.kit.failures import Failure, NotAllowed, Retry, Stalled
+from supervisor.kit.failures import Failure, NotAllowed, OutOfReach, Retry, Stalled
 from supervisor.model.incident import IncidentCode
 
-__all__ = ("Failure", "Finding", "NotAllowed", "Retry", "Stalled")
+__all__ = ("Failure", "Finding", "NotAllowed", "OutOfReach", "Retry", "Stalled")
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

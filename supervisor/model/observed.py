@@ -224,6 +224,8 @@ class RepairState(msgspec.Struct, frozen=True, kw_only=True):
     """Not to be started again before; seconds since the epoch."""
     why: str = ""
     """How the last one ended, where nothing else says so."""
+    session: float = 0.0
+    """As `Observed.session`, if it was started for the first time in that: this was no repair."""
 
 
 class LoggedFailure(msgspec.Struct, frozen=True, kw_only=True):
@@ -261,6 +263,9 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     inventory: Inventory
     applied: dict[str, AppliedApp]
     repairs: dict[str, RepairState] = {}
+    session: float = 0.0
+    """What tells this run of podvisor from others (when it began): systemd itself has come up anew
+    in one of them at most. 0 if that is not known."""
     rollouts: dict[str, tuple[Rollout, ...]] = {}
     """App to its releases that were tried here, the newest last."""
     suspended: dict[str, Suspension] = {}

@@ -40,6 +40,7 @@ class Planning:
 
     def __init__(self, ports: Ports) -> None:
         self._ports = ports
+        self._began = ports.clock.now()
         self.suspensions = Suspensions(ledger=ports.ledger, clock=ports.clock)
         self.words = LastWords(systemd=ports.systemd, podman=ports.podman, host=ports.host)
         self.secrets = SecretController(
@@ -55,7 +56,7 @@ class Planning:
             podman=ports.podman,
             words=self.words,
             clock=ports.clock,
-            began=ports.clock.now(),
+            began=self._began,
         )
 
     def desired_state(
@@ -84,6 +85,7 @@ class Planning:
     def planner(self, desired_state: DesiredState, standing: Mapping[str, AppStatus]) -> AppPlanner:
         """Return a planner for that state; `standing` as of `desired_state`."""
         observer = Observer(
+            began=self._began,
             units=UnitStates(
                 systemd=self._ports.systemd, words=self.words, clock=self._ports.clock
             ),

@@ -10,7 +10,7 @@ import pytest
 from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.controllers.ports import Systemd
 from supervisor.model.app import DesiredUnit
-from supervisor.model.errors import Retry
+from supervisor.model.errors import OutOfReach, Retry
 from supervisor.model.quadlet import UnitKind
 from tests.fakes.bus import BusError, FakeBus
 from tests.fakes.machine import Machine
@@ -165,8 +165,9 @@ async def test_while_nobody_answers_everything_is_tried_again(side: FakeSide | R
         systemd.reload(),
         systemd.reset_failed(WEB.name),
     ):
-        with anyio.fail_after(60), pytest.raises(Retry, match="cannot"):
+        with anyio.fail_after(60), pytest.raises(OutOfReach, match="cannot") as met:
             await asked
+        assert met.value.what == "systemd"
     await side.is_back()
     with anyio.fail_after(60):
         while not await answers(systemd):  # noqa: ASYNC110 - nothing tells

@@ -44,7 +44,7 @@ from supervisor.model.app import (
 from supervisor.model.certificate import CertificateUse
 from supervisor.model.commit_status import CommitStatus
 from supervisor.model.ending import Ending
-from supervisor.model.errors import Failure, Finding, Retry, Stalled
+from supervisor.model.errors import Failure, Finding, OutOfReach, Retry, Stalled
 from supervisor.model.health import CheckRun, ContainerHealth, OnFailure, PlayedContainer, Probe
 from supervisor.model.image import (
     ImageKey,
@@ -621,7 +621,7 @@ class FakeSystemd:
 
     def _reach(self) -> None:
         if self.lost:
-            raise Retry("cannot reach systemd")
+            raise OutOfReach("cannot reach systemd", what="systemd")
 
     async def _take(self, verb: str, unit: str, *, seconds: float, timeout_seconds: float) -> None:
         """Let a job take its time; systemd goes on with one that is waited for no longer."""

@@ -235,10 +235,12 @@ class SqliteLedger:
                 self.drop(Rollout, app, release)
 
     def put_repairs(self, states: Iterable[RepairState]) -> None:
-        """Write these; one without failures is forgotten."""
+        """Write these; one that remembers nothing is forgotten."""
         with self.together():
             for state in states:
-                self._put(RepairState, state.unit, "", state if state.failures else None)
+                self._put(
+                    RepairState, state.unit, "", state if state.failures or state.session else None
+                )
 
     def _of(self, kind: type[D]) -> dict[str, dict[str, D]]:
         return self._documents[kind]

@@ -12,7 +12,7 @@ import anyio
 
 from supervisor.adapters.systemd.names import BUS, BUS_PATH, MANAGER, MANAGER_PATH, SYSTEMD
 from supervisor.kit.dbus import forget, open_bus
-from supervisor.model.errors import Retry, Stalled
+from supervisor.model.errors import OutOfReach, Stalled
 
 if TYPE_CHECKING:
     from dbus_fast import Message
@@ -70,7 +70,10 @@ class Connection:
         destination: str = SYSTEMD,
         timeout_seconds: float = _CALL_SECONDS,
     ) -> list[Any]:
-        """Call a method and return the reply's body. Raises Refused, or Retry if there is none."""
+        """Call a method and return the reply's body.
+
+        Raises Refused, or OutOfReach if there is none.
+        """
         from dbus_fast import Message, MessageType  # noqa: PLC0415
 
         message = Message(
@@ -88,18 +91,16 @@ class Connection:
                     if not self.lost:
                         reply = await self._bus.call(message)
         except TimeoutError:
-            raise Retry(
-                f"cannot reach systemd: no answer to {member} within {timeout_seconds:g} s"
-            ) from None
+            raise _silent(f"no answer to {member} within {timeout_seconds:g} s") from None
         except (OSError, EOFError, ValueError, RuntimeError) as error:
-            raise Retry(f"cannot reach systemd: {str(error) or _LOST}") from error
+            raise _silent(str(error) or _LOST) from error
         if reply is None:
-            raise Retry(f"cannot reach systemd: {_LOST}")
+            raise _silent(_LOST)
         if reply.message_type is MessageType.ERROR:
             domain, _, name = (reply.error_name or "").rpartition(".")
             words = str(reply.body[0]) if reply.body else name
             if name in _NOBODY_THERE or domain.endswith(".Spawn"):
-                raise Retry(f"cannot reach systemd: {words}")
+                raise _silent(words)
             raise Refused(name, words)
         return list(reply.body)
 
@@ -137,7 +138,7 @@ class Connection:
         self.post(member, "s", [rule], path=BUS_PATH, interface=BUS, destination=BUS)
 
     async def taken(self) -> None:
-        """Wait until the bus has taken in what was posted. Raises Retry."""
+        """Wait until the bus has taken in what was posted. Raises OutOfReach."""
         await self.call("GetId", path=BUS_PATH, interface=BUS, destination=BUS)
 
     def when_lost(self, call: Callable[[], None]) -> None:
@@ -165,6 +166,15 @@ class Connection:
 
         if message.message_type is MessageType.SIGNAL:
             self._on_signal(message.member or "", message.path or "", message.body)
+
+
+def out_of_reach(message: str) -> OutOfReach:
+    """Return the failure of whatever nobody answers to."""
+    return OutOfReach(message, what="systemd")
+
+
+def _silent(why: str) -> OutOfReach:
+    return out_of_reach(f"cannot reach systemd: {why}")
 
 
 def default_address() -> str:

@@ -14,7 +14,13 @@ from typing import Any
 import anyio
 import msgspec
 
-from supervisor.adapters.systemd.bus import Connection, Refused, connect, default_address
+from supervisor.adapters.systemd.bus import (
+    Connection,
+    Refused,
+    connect,
+    default_address,
+    out_of_reach,
+)
 from supervisor.adapters.systemd.cgroups import Cgroups, manager_folder
 from supervisor.adapters.systemd.health import CHECK_PATTERN, check_run
 from supervisor.adapters.systemd.jobs import Jobs
@@ -280,7 +286,9 @@ class SystemdManager:
             ending = await self._ending(unit, since=began - 1, patient=True)
             return JobFailed(unit=unit, result=result, detail=str(ending))
         if connection.lost:
-            raise Retry(f"cannot {verb} {unit}: the connection to the user bus was lost meanwhile")
+            raise out_of_reach(
+                f"cannot {verb} {unit}: the connection to the user bus was lost meanwhile"
+            )
         raise Retry(
             f"cannot {verb} {unit} yet: its job has not ended after {timeout_seconds:g} s;"
             " systemd goes on with it"
@@ -313,7 +321,7 @@ class SystemdManager:
                     self._connection = await self._open()
                 except Stalled as error:
                     if self._once_connected:  # it was there: it is being restarted
-                        raise Retry(str(error)) from error
+                        raise out_of_reach(str(error)) from error
                     raise
                 self._once_connected = True
             return self._connection
@@ -327,7 +335,7 @@ class SystemdManager:
         except BaseException as error:
             connection.close()
             if isinstance(error, Refused):
-                raise Retry(f"cannot reach systemd: {error}") from error
+                raise out_of_reach(f"cannot reach systemd: {error}") from error
             raise
         connection.when_lost(self._units.on_lost)
         return connection

@@ -8,7 +8,8 @@ _TEXT = """\
 
 [Unit]
 Description=podvisor, keeps rootless containers as their sources describe them
-After=dbus.socket podman.socket
+# Stopping goes the other way round: when the session ends, it ends before the bus does.
+After=dbus.socket dbus.service podman.socket
 Wants=podman.socket
 # It may fail for as long as a disk is full or a bus is gone; RestartSec= keeps that slow.
 StartLimitIntervalSec=0

@@ -33,7 +33,7 @@ from supervisor.core.status.app_status import (
 )
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
-from supervisor.model.errors import Failure
+from supervisor.model.errors import Failure, OutOfReach
 from supervisor.model.health import Health
 from supervisor.model.observed import AppliedApp, Observed
 from supervisor.model.plan import (
@@ -84,7 +84,9 @@ class Concluder(msgspec.Struct, kw_only=True):
     def unseen(self, deployments: Sequence[Deployment], failures: Mapping[str, Failure]) -> AppPass:
         """Say of apps why it is not known how they stand."""
         for one in deployments:
-            self._put(unseen(one, self.board.apps.get(one.name), failures[one.name]))
+            known, failure = self.board.apps.get(one.name), failures[one.name]
+            if not (known and isinstance(failure, OutOfReach)):  # which is not the app's
+                self._put(unseen(one, known, failure))
         return AppPass(
             apps=tuple(one.name for one in deployments),
             failures={one.name: failures[one.name] for one in deployments},

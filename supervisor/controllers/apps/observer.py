@@ -23,7 +23,7 @@ from supervisor.core.plan.asked_objects import asked_images, asked_kinds
 from supervisor.core.plan.volumes import is_another
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.certificate import CertificateRecord
-from supervisor.model.errors import Failure, Retry
+from supervisor.model.errors import Failure, OutOfReach
 from supervisor.model.health import Checked
 from supervisor.model.image import VerifiedImage
 from supervisor.model.observed import (
@@ -77,6 +77,8 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
     health: HealthController
     probes: ProbeController
     secrets: SecretController
+    began: float
+    """When this daemon did, seconds since the epoch."""
 
     async def observe(
         self,
@@ -101,7 +103,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         names.update(await self.units.instances(deployments))
         units = await self.units.read({*names, *targets, wanted_units.SHUTDOWN_TARGET})
         if wanted_units.is_begun(units[wanted_units.SHUTDOWN_TARGET]):
-            raise Retry("the user's systemd is shutting down")
+            raise OutOfReach("the user's systemd is shutting down", what="systemd")
         wanted_targets = await self.units.wanted_targets(targets, units)
         needed_by = wanted_units.needed_by(everything, wanted_targets)
         leaning = {user: app for name in on_trial for user, app in needed_by.get(name, {}).items()}
@@ -142,6 +144,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             inventory=inventory,
             applied=applied,
             repairs=repairs,
+            session=self.began,
             endings=self.units.endings(units),
             unsaid=self.units.unsaid(units),
             rollouts={name: self.ledger.rollouts(name) for name in leaning.values()}

@@ -27,6 +27,7 @@ from supervisor.model.errors import Failure, Finding, Stalled
 from supervisor.model.events import Event, EventQuery
 from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.notify import (
+    Lasts,
     Message,
     News,
     NotifierList,
@@ -173,9 +174,13 @@ class NotifyController(msgspec.Struct, kw_only=True):
     def _ripening(self, name: str) -> Outbox:
         """Return an outbox without what is over of apps that a pass goes on for.
 
-        What it finds may be wrong again; it is told of when the pass has ended.
+        What it finds may be wrong again; it is told of when the pass has ended. Before the first
+        one, that goes for whatever was wrong in the run before: it may be over by now.
         """
         outbox = self._outbox(name)
+        if not self.board.has_looked:
+            happened = tuple(one for one in outbox.waiting if one.lasts is Lasts.ONCE)
+            return msgspec.structs.replace(outbox, waiting=happened)
         apps = {one.app for one in outbox.waiting if one.app and box.is_over(one)}
         busy = frozenset(filter(self._is_busy, apps))
         self._busy = frozenset(filter(self._is_busy, self._busy)) | busy

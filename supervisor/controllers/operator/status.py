@@ -120,7 +120,8 @@ class StatusService(msgspec.Struct, frozen=True, kw_only=True):
         settings = self.desired_state.settings
         no_source = () if settings.sources else (NO_SOURCE,)
         doubtful = of_settings((*no_source, *unfitting(self.desired_state, settings)))
-        problems = (*problems, *doubtful)
+        # One cause that several keys fail of is one problem.
+        problems = tuple(dict.fromkeys((*problems, *doubtful)))
         unseen = self.glance.last_known.apps()
         apps = (one for one in board.now(units, others=unseen) if not app or one.name == app)
         status = replace(

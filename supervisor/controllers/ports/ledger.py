@@ -80,7 +80,7 @@ class AppliedState(Protocol):
     def repairs(self) -> dict[str, RepairState]: ...
 
     def put_repairs(self, states: Iterable[RepairState]) -> None:
-        """Write these; one without failures is forgotten."""
+        """Write these; one that remembers nothing is forgotten."""
 
 
 class Ledger(Events, Documents, AppliedState, Protocol):

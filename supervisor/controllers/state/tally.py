@@ -46,7 +46,7 @@ class Tally(msgspec.Struct, frozen=True):
             self.releases["failed"] += 1
         elif isinstance(step, CutTrial):
             self.releases["cut"] += 1
-        elif getattr(step, "repair", None):
+        elif (repair := getattr(step, "repair", None)) and repair.failures:
             self.repairs["files" if isinstance(step, WriteFile) else "unit"] += 1
 
     def sample(self, now: float) -> None:

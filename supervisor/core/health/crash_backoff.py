@@ -55,7 +55,8 @@ def due_at(state: RepairState, now: float) -> float:
 
 def after_try(state: RepairState, now: float) -> RepairState:
     """Return the memory after a start at `now`, whatever comes of it."""
-    before = RepairState(unit=state.unit) if _lasted(state, now) else state
+    fresh = RepairState(unit=state.unit, session=state.session)
+    before = fresh if _lasted(state, now) else state
     after = replace(before, failures=before.failures + 1, last_at=now, why="")
     return replace(after, next_at=now + _pause(after))
 

@@ -222,6 +222,11 @@ def _repair(draft: Draft, seen: Seen, observed: Observed, now: float) -> None:
     """Start what should run and does not, unless its backoff says to wait."""
     name, state = seen.state.name, seen.state
     memory = observed.repair(name)
+    if not state.ever_started and memory.session != observed.session:
+        # It ended with the machine, or with systemd, and not by itself.
+        begun = RepairState(unit=name, last_at=now, session=observed.session)
+        _start(draft, seen, "not started yet, and should run", begun)
+        return
     after = draft.repair(memory, now)
     ending = observed.ending(name)
     how = result_in_words(state.result, ending.how)
