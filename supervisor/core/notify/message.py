@@ -51,8 +51,8 @@ def message_of(
     """
     batch = sorted(batch, key=_rank)
     told = {one.key for one in batch}
-    ended = {one.who for one in batch if _is_over(one)}
-    rest = [one for one in open_now if one.key not in told and one.who in ended]
+    praised = {one.who for one in batch if _is_over(one) or _is_deployed(one)}
+    rest = [one for one in open_now if one.key not in told and one.who in praised]
     return Message(
         title=plain(f"{host}: {_headline(batch, rest)}", LONGEST_TITLE),
         body=_body(batch, left_out, rest),
@@ -89,10 +89,12 @@ def _rank(one: News) -> int:
 
 
 def _headline(batch: Sequence[News], rest: Sequence[News]) -> str:
-    """`rest` is what goes on of what some is over of."""
+    """`rest` is what goes on with what some is over of, or was deployed."""
     if len(batch) == 1:
         (one,) = batch
         who = plain(one.who, 40)
+        if rest and _is_deployed(one):
+            return f"{who} was deployed, and is not well"
         if rest:
             return f"one problem of {who} is over, {_going_on(len(rest))}"
         if one.is_gone:
@@ -107,6 +109,10 @@ def _headline(batch: Sequence[News], rest: Sequence[News]) -> str:
     return (
         f"{counted(batch, ailing=ailing)}: {_names(dict.fromkeys(one.who for one in batch))}{more}"
     )
+
+
+def _is_deployed(one: News) -> bool:
+    return one.kind is NotifyKind.DEPLOYED and not one.is_gone
 
 
 def _flaps(one: News) -> str:

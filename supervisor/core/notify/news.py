@@ -109,7 +109,7 @@ def of_event(event: Event) -> News | None:
             author = f" (author {quoted(event.author)})" if event.author else ""
             by = f" as {event.by} ordered" if event.by else ""
             what = f"{short_id(event.revision)}{author} of {event.source}{by}"
-            text = f"{event.app} runs {what}, and is well"
+            text = f"{event.app} runs {what}, which passed its gate"
             if event.reason:
                 text += f" ({event.reason})"
             log = (event.detail,) if event.detail else ()

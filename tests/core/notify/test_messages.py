@@ -116,6 +116,18 @@ def test_nothing_is_well_of_which_some_still_is():
     assert more.type == "warning"
 
 
+def test_what_was_deployed_and_is_not_well_any_more_is_not_praised():
+    deployed = News(
+        key="deployed duo", kind=NotifyKind.DEPLOYED, app="duo", text="duo runs a, which passed"
+    )
+    wrong = problem("duo", text="one.service is down")
+    well = message_of([deployed], host="pi", open_now=[problem("else", text="x")])
+    assert (well.title, well.type) == ("pi: duo was deployed", "info")
+    bad = message_of([deployed], host="pi", open_now=[wrong])
+    assert (bad.title, bad.type) == ("pi: duo was deployed, and is not well", "warning")
+    assert bad.body.splitlines()[-1] == "Goes on: duo: one.service is down"
+
+
 def test_what_is_said_of_an_end_says_what_is_so_now():
     for code in IncidentCode:
         one = Incident(code=code, app="web", subject="x", text="x is down", opened_at=5.0)
@@ -219,11 +231,14 @@ def test_what_is_news_of_the_event_log():
         kind=EventKind.APPLIED, app="web", source="home", revision="a" * 40, reason="new"
     )
     news = of_event(applied)
-    assert news.text == "web runs aaaaaaaa of home, and is well (new)"
+    assert news.text == "web runs aaaaaaaa of home, which passed its gate (new)"
     whose = of_event(msgspec.structs.replace(applied, author="Ann"))
-    assert whose.text == "web runs aaaaaaaa (author “Ann”) of home, and is well (new)"
+    assert whose.text == "web runs aaaaaaaa (author “Ann”) of home, which passed its gate (new)"
     ordered = of_event(msgspec.structs.replace(applied, by="anna (page)"))
-    assert ordered.text == "web runs aaaaaaaa of home as anna (page) ordered, and is well (new)"
+    assert (
+        ordered.text
+        == "web runs aaaaaaaa of home as anna (page) ordered, which passed its gate (new)"
+    )
     assert of_event(Event(kind=EventKind.STEP, app="web")) is None
     assert of_event(Event(kind=EventKind.STARTED, code="started", reason="podvisor 1")) is None
     for code in ("started-crashed", "started-power-lost"):
