@@ -181,9 +181,8 @@ async def test_since_when_a_unit_is_unhealthy_outlives_a_start(world, checked):
             await anyio.sleep(1)
             if not daemon.queue.is_busy(lambda _: True):
                 daemon.first_pass_is_over()
-        assert [one.opened_at for one in world.ledger.all(Incident).values()] == [
-            incident.opened_at
-        ]
+        (after,) = world.ledger.all(Incident).values()
+        assert (after.opened_at, after.text) == (incident.opened_at, incident.text)
         assert (heard, events(world, EventKind.HEALTH)) == ([], told)
         judge(Health.HEALTHY)
         await anyio.sleep(400)

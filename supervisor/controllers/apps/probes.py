@@ -96,7 +96,9 @@ class ProbeController(msgspec.Struct, kw_only=True):
         now = self.clock.now()
         after = self._verdicts[unit] = after_answer(before, probe, failure, now)
         self._due[unit] = next_probe_at(after, probe, now)
-        if after.health is not before.health:
+        # Of what was unhealthy before the daemon started, nobody knows why.
+        is_told_why = bool(after.output and not before.output)
+        if after.health is not before.health or (after.health is Health.UNHEALTHY and is_told_why):
             changed.add(unit)
 
 
