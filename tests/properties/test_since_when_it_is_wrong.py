@@ -103,6 +103,7 @@ class World:
             elif one.opened_at != self.now:
                 assert one.code is not IncidentCode.UNIT_PAUSED
                 assert self.now - self.ordered_at < ORDER_SECONDS, "only an order interrupts"
+                assert self.ordered_at > one.opened_at, "what goes on already"
             assert one.opened_at >= self.told_over.get(key, 0.0), "what was over is not since then"
         self.ring()
 
@@ -144,6 +145,15 @@ def test_what_was_told_to_be_over_is_new_when_it_comes_again(story, after):
     world = World(after)
     for step in story:
         world.do(step)
+
+
+def test_what_an_order_brought_is_over_like_anything_else():
+    world = World(30)
+    for step in ("order", "down", 5, "well", 5):
+        world.do(step)
+    world.do("down")
+    (one,) = world.ledger.incidents.values()
+    assert one.opened_at == world.now
 
 
 def test_what_an_order_interrupts_goes_on_unless_its_end_was_told():

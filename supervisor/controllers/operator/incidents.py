@@ -120,7 +120,7 @@ class IncidentLog(msgspec.Struct, kw_only=True):
         orders = self.ledger.events(EventQuery(code=EventKind.ORDERED, since=now - _ORDER_SECONDS))
         for one in mine:
             at = max((order.time for order in orders if order.app in ("", one.app)), default=0.0)
-            if at:
+            if at > one.opened_at:
                 yield _Over(incident=one, at=now, ordered_at=at)
 
     def _is_told(self, one: _Over) -> bool:
