@@ -160,7 +160,15 @@ async def test_words_from_outside_are_words(tab: Tab, url: Url, service: FakeSer
     place = {"name": HOSTILE, "source": HOSTILE, "root": HOSTILE, "files": ()}
     service.apps = (app(HOSTILE, AppState.REFUSED, findings=(finding,)),)
     service.rollouts = (
-        Rollout(release="r", revision=HOSTILE, began_at=1.0, subject=HOSTILE, **place),
+        Rollout(
+            release="r",
+            revision=HOSTILE,
+            began_at=1.0,
+            subject=HOSTILE,
+            author=HOSTILE,
+            by=HOSTILE,
+            **place,
+        ),
     )
     service.logged = [event(1, app=HOSTILE, reason=HOSTILE, detail="x" * 8_000, unit=HOSTILE)]
     for path in ("/", "/events"):
