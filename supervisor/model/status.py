@@ -79,6 +79,8 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What podvisor knows of its end besides: who has the port, where its log is."""
     log_driver: str = ""
     """Where its containers' words go, if that is said and is not the journal: `k8s-file` …"""
+    log_file: str = ""
+    """The file that its `LogOpt=path=` names."""
     failed_at: float = 0.0
     """When it failed; left out if it has not."""
     unstarted: bool = False

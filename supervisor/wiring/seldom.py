@@ -42,7 +42,7 @@ def close_look(
 
     return CloseLook(
         comparer=Comparer(names=names, ledger=ports.ledger, reader=ports.reader),
-        logs=LogLook(board=board, systemd=ports.systemd, words=words),
+        logs=LogLook(board=board, systemd=ports.systemd, podman=ports.podman, words=words),
         machine=MachineLook(
             names=names,
             board=board,

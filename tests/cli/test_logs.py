@@ -197,3 +197,72 @@ def test_without_lines(podvisor: Podvisor, daemon: Any, journal: Callable[..., P
     journal()
     said = podvisor("logs", "a")
     assert (said.code, said.out) == (codes.OK, "")
+
+
+@pytest.fixture
+def podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, journal: Callable[..., Path]) -> Path:
+    """A Podman with a container of web.service; returns where it notes how it was called."""
+    journal(entry(1.0, "Started web.service.", SYSLOG_IDENTIFIER="systemd"))
+    program = tmp_path / "bin/podman"
+    program.write_text(
+        f"""#!/bin/sh
+printf "%s\\n" "$*" >>{tmp_path}/podman-called
+case $1 in
+ps) echo c0ffee ;;
+logs) echo "1970-01-01T00:00:03.5Z it said"; echo "1970-01-01T00:00:02Z err" >&2; echo nonsense ;;
+esac
+"""
+    )
+    program.chmod(0o755)
+    return tmp_path / "podman-called"
+
+
+def with_driver(daemon: Any, driver: str, active: str = "active", file: str = "") -> None:
+    unit = UnitStatus(name="web.service", active=active, sub="", log_driver=driver, log_file=file)
+    web = AppStatus(name="web", source="", state=AppState.READY, units=(unit,))
+    daemon.answer("/v1/status", msgspec.to_builtins(Status(running=True, version="1", apps=(web,))))
+    daemon.answer("/v1/events")
+
+
+def test_words_that_only_podman_has(podvisor: Podvisor, daemon: Any, podman: Path) -> None:
+    with_driver(daemon, "k8s-file")
+    said = podvisor("logs", "web.service", "-n", "9", "--json")
+    texts = [json.loads(line) for line in said.out.splitlines()]
+    assert [one["line"] for one in texts] == ["Started web.service.", "err", "it said"]
+    assert texts[2] == {"time": 3.5, "unit": "web.service", "by": "web", "line": "it said"}
+    ps, logs = podman.read_text().splitlines()
+    assert "label=PODMAN_SYSTEMD_UNIT=web.service" in ps
+    assert "--tail=9" in logs
+    assert logs.endswith(" c0ffee")
+    assert said.err == ""
+    assert "--since=5.000000" in (
+        podvisor("logs", "web", "--since", "1970-01-01T00:00:05+00:00") and podman.read_text()
+    )
+
+
+@pytest.mark.parametrize(
+    ("unit", "note"),
+    [
+        (("none", "active", ""), "nobody keeps what it writes"),
+        (("k8s-file", "failed", ""), "what it wrote went with its container"),
+        (("k8s-file", "failed", "/srv/web.log"), "what it writes is in /srv/web.log"),
+    ],
+)
+def test_words_that_nobody_has(
+    podvisor: Podvisor, daemon: Any, podman: Path, unit: tuple[str, str, str], note: str
+) -> None:
+    driver, active, file = unit
+    with_driver(daemon, driver, active, file)
+    said = podvisor("logs", "web")
+    assert f"web.service: LogDriver={driver}: {note}" in said.err
+    assert "Started web.service." in said.out
+    assert not podman.exists()
+
+
+def test_a_podman_that_says_nothing_does_no_harm(
+    podvisor: Podvisor, daemon: Any, podman: Path, tmp_path: Path
+) -> None:
+    with_driver(daemon, "k8s-file")
+    (tmp_path / "bin/podman").write_text("#!/bin/sh\necho broken >&2\nexit 125\n")
+    assert "Started web.service." in podvisor("logs", "web").out
+    assert not podman.exists()

@@ -37,6 +37,8 @@ class FakePodman:
         self.replaces = True
         """Whether it can replace a secret over its API."""
         self.containers: list[dict[str, Any]] = []
+        self.written: dict[str, bytes] = {}
+        """Container to what its log is, as Podman parts it."""
         self.volume_users: dict[str, list[dict[str, Any]]] = {}
         """By volume: the running containers."""
         self.version = "5.4.2"
@@ -231,6 +233,8 @@ class FakePodman:
                 await self.happens("volume", "remove", rest)
             return web.json_response([])
         name, _, question = rest.rpartition("/")
+        if question == "logs":
+            return web.Response(body=self.written.get(name, b""))
         if question == "json" and name:
             found = self._find(kind, name)
             if found and kind == "secrets" and request.query.get("showsecret") == "true":

@@ -865,6 +865,8 @@ class FakePodman:
         self.machine = machine
         self.events = FakeWatch[PodmanEvent]()
         self.rechecks = 0
+        self.kept_lines: dict[str, list[LogLine]] = {}
+        """Unit to the lines of its containers that Podman keeps."""
         self.registry: set[str] = set()
         self.pulls: list[str] = []
         self.private: dict[str, str] = {}
@@ -1107,6 +1109,10 @@ class FakePodman:
         if network in self.in_use or guests:
             raise Retry(f"cannot remove network {network}: it is being used")
         self.machine.networks.discard(network)
+
+    async def log(self, unit: str, *, limit: int) -> list[LogLine]:
+        self._reach()
+        return self.kept_lines.get(unit, [])[-limit:]
 
     async def volume_users(self, volumes: Collection[str]) -> tuple[Container, ...]:
         self._reach()

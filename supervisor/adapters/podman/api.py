@@ -50,6 +50,10 @@ class Api(msgspec.Struct):
         """GET and read the JSON. Raises ApiError."""
         return json.loads(await self._read("GET", path, query))
 
+    async def get_bytes(self, path: str, **query: str) -> bytes:
+        """GET what is not JSON. Raises ApiError."""
+        return await self._read("GET", path, query)
+
     async def inspect(self, kind: str, name: str, **query: str) -> Any:
         """GET what is told of one object (`kind` as in `containers`); None if it is not there."""
         try:

@@ -12,12 +12,17 @@ from typing import Any
 
 import anyio
 
-from supervisor.adapters.podman.api import Api, ApiError, doing, name_in_path
+from supervisor.adapters.podman.api import Api, ApiError, doing
 from supervisor.adapters.podman.check_results import failed_last, hides_failures, results_file
-from supervisor.adapters.podman.containers import containers_of, is_meant, volume_users
+from supervisor.adapters.podman.containers import (
+    containers_of,
+    remove_object,
+    set_interval,
+    volume_users,
+)
 from supervisor.adapters.podman.event_watch import EventWatch
 from supervisor.adapters.podman.health import can_adjust, health_of
-from supervisor.adapters.podman.images import remove_image, tag_image, untag_image
+from supervisor.adapters.podman.images import remove_image, tag_image, told_digests, untag_image
 from supervisor.adapters.podman.played import played
 from supervisor.adapters.podman.pulls import pull
 from supervisor.adapters.podman.registries import RegistryRules
@@ -37,6 +42,7 @@ from supervisor.kit.threads import in_thread
 from supervisor.model.errors import Failure, Retry
 from supervisor.model.health import ContainerHealth, PlayedContainer
 from supervisor.model.image import PullProgress, SignatureDemand, StoredImage, StoreRoom
+from supervisor.model.log import LogLine
 from supervisor.model.observed import Container, Inventory
 from supervisor.model.podman import PodmanEvent, PullLogins, RegistryRule
 from supervisor.model.status import WatchStatus
@@ -104,12 +110,7 @@ class PodmanClient:
             stores = await self._find_stores()
             if known := stored_digests(stores.images if stores else (), reference):
                 return known
-            found = await self._api.inspect("images", reference) or {}
-        own = f"@{found.get('Digest')}"
-        # Podman has them in no order that means anything.
-        return tuple(
-            sorted(map(str, found.get("RepoDigests") or ()), key=lambda x: x.endswith(own))
-        )
+            return await told_digests(self._api, reference)
 
     async def pull(
         self,
@@ -205,11 +206,7 @@ class PodmanClient:
 
     async def _remove(self, kind: str, name: str, **query: str) -> None:
         with doing(f"remove {kind} {name}"):
-            # Podman takes the beginning of an id, or of a volume's name, for a name.
-            found = await self._api.inspect(f"{kind}s", name)
-            if found and is_meant(kind, name, found):
-                identity = name_in_path(str(found.get("Id") or name))
-                await self._api.delete(f"/{kind}s/{identity}", **query)
+            await remove_object(self._api, kind, name, **query)
 
     async def health(self, containers: Collection[str]) -> dict[str, ContainerHealth]:
         """Ask for the health of these containers, by id; those that are gone are left out."""
@@ -274,12 +271,15 @@ class PodmanClient:
 
     async def set_health_interval(self, container: str, seconds: float) -> None:
         """Have the running container's health check run at this interval; gone already is well."""
-        body = {"health_interval": f"{round(seconds * 1000)}ms"}
-        try:
-            await self._api.post(f"/containers/{name_in_path(container)}/update", body)
-        except ApiError as error:
-            if not error.is_not_found:
-                raise Retry(f"cannot change the health check of {container}: {error}") from error
+        with doing(f"change the health check of {container}"):
+            await set_interval(self._api, container, seconds)
+
+    async def log(self, unit: str, *, limit: int) -> list[LogLine]:
+        """Newest lines of a unit's containers, the oldest first. Raises Retry."""
+        from supervisor.adapters.podman.container_log import container_log  # noqa: PLC0415
+
+        with doing(f"read what {unit} wrote"):
+            return await container_log(self._api, unit, limit=limit)
 
     async def secret(self, name: str) -> bytes | None:
         """Read a secret; None if there is none of this name. Raises Retry."""

@@ -35,3 +35,11 @@ async def _told(api: Api, path: str, **query: str) -> None:
     except ApiError as error:
         if not error.is_not_found:
             raise
+
+
+async def told_digests(api: Api, reference: str) -> tuple[str, ...]:
+    """Ask by which digests an image may be asked for, its own last. Raises ApiError."""
+    found = await api.inspect("images", reference) or {}
+    own = f"@{found.get('Digest')}"
+    # Podman has them in no order that means anything.
+    return tuple(sorted(map(str, found.get("RepoDigests") or ()), key=lambda x: x.endswith(own)))

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -32,6 +33,10 @@ class _Meant(NamedTuple):
     units: tuple[str, ...]
     query: dict[str, str]
     """Which events: of an app, or of a unit."""
+    kept: tuple[str, ...] = ()
+    """Those of the units of which Podman has lines that the journal has not."""
+    notes: tuple[str, ...] = ()
+    """Of which units nothing is to be had, and why."""
 
 
 _One = tuple[float, Line | dict[str, Any]]
@@ -63,8 +68,9 @@ def command(
 ) -> int:
     """Show the lines of an app's units, or of one unit, and what podvisor did between them.
 
-    The lines are those of the journal of this user, as they were printed: secrets in them are not
-    masked. With --json each line is {"time", "unit", "by", "line"} or {"event": …} (Event).
+    The lines are those of the journal of this user, or with LogDriver=k8s-file those that Podman
+    keeps while the container runs, as they were printed: secrets in them are not masked. With
+    --json each line is {"time", "unit", "by", "line"} or {"event": …} (Event).
     """
     newest = (0 if since else _USUAL_LINES) if lines is None else lines
     meant = _meant(name)
@@ -75,6 +81,8 @@ def command(
     if not meant.units:
         said = f"No unit of {name} has run yet: podvisor status {name} says why."
         screen.say((said, "dim"), stream=sys.stderr)
+    for note in meant.notes:
+        screen.say((note, "dim"), stream=sys.stderr)
     if follow:
         for one in _to_come(meant, after=past[-1][0] if past else time.time()):
             show(one)
@@ -88,21 +96,38 @@ def _meant(name: str) -> _Meant:
     apps = json.loads(_status()).get("apps", ())
     for app in apps:
         if app["name"] == name:
-            return _Meant(tuple(unit["name"] for unit in app.get("units", ())), {"app": name})
+            return _meant_of(app.get("units", ()), {"app": name})
     owner, _, word = name.rpartition("/")
-    units = [
-        unit["name"] for app in apps for unit in app.get("units", ()) if owner in ("", app["name"])
-    ]
+    units = {
+        unit["name"]: unit
+        for app in apps
+        for unit in app.get("units", ())
+        if owner in ("", app["name"])
+    }
     for unit in (word, f"{word}.service"):
         if unit in units:
-            return _Meant((unit,), {"unit": unit})
+            return _meant_of([units[unit]], {"unit": unit})
     from supervisor.kit.texts import meant
 
-    known = [app["name"] for app in apps] + units
+    known = [*(app["name"] for app in apps), *units]
     raise Refused(
         f"no app and no unit of an app is called “{name}”",
         hint=meant(name, known, "podvisor status lists them all"),
     )
+
+
+def _meant_of(units: Sequence[dict[str, Any]], query: dict[str, str]) -> _Meant:
+    kept, notes = [], []
+    for unit in units:
+        if driver := unit.get("log_driver", ""):
+            from supervisor.core.status.container_lines import has_lines
+            from supervisor.core.status.unkept_log import unkept_log
+
+            is_kept = has_lines(driver, unit.get("active", ""))
+            kept += [unit["name"]] if is_kept else []
+            note = unkept_log(driver, unit.get("log_file", ""), is_there=is_kept)
+            notes += [f"{unit['name']}: {note}"] if note else []
+    return _Meant(tuple(unit["name"] for unit in units), query, tuple(kept), tuple(notes))
 
 
 def _status() -> bytes:
@@ -118,6 +143,11 @@ def _past(meant: _Meant, *, newest: int, since: float) -> list[_One]:
     """Return what there is, in its order: lines, and the events since the first of them."""
     read = unit_lines(meant.units, newest=newest, since=since) if meant.units else ()
     lines: list[_One] = [(line.time, line) for line in read]
+    if meant.kept:
+        from supervisor.cli.local.container_log import container_lines
+
+        kept = container_lines(meant.kept, newest=newest, since=since)
+        lines = sorted(chain(lines, ((one.time, one) for one in kept)), key=itemgetter(0))
     begin = since or (lines[0][0] if lines and newest else 0.0)
     events: list[_One] = [
         (one["time"], one) for one in _events({**meant.query, "since": begin, "limit": newest})
@@ -165,7 +195,12 @@ def _to_come(meant: _Meant, *, after: float) -> Iterator[_One]:
         except (NotRunning, Refused):
             return  # the daemon ends, or none runs: the lines go on
 
-    for some in (lines, events):
+    def kept(unit: str) -> Iterator[_One]:
+        from supervisor.cli.local.container_log import followed
+
+        return ((line.time, line) for line in followed(unit, since=after) if line.time > after)
+
+    for some in (lines, events, *(partial(kept, unit) for unit in meant.kept)):
         threading.Thread(target=read, args=(some,), daemon=True).start()
     while True:
         one = came.get()

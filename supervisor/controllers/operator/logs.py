@@ -6,8 +6,10 @@ Part of `controllers.operator.service`.
 import msgspec
 
 from supervisor.controllers.apps.last_words import WITHHELD, LastWords
-from supervisor.controllers.ports import Systemd
+from supervisor.controllers.ports import Podman, Systemd
 from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.core.status.container_lines import has_lines
+from supervisor.core.status.unkept_log import unkept_log
 from supervisor.kit.texts import meant
 from supervisor.model.errors import Stalled
 from supervisor.model.log import LogLine, LogQuery, UnitLog
@@ -19,14 +21,25 @@ class LogLook(msgspec.Struct, frozen=True, kw_only=True):
     board: StatusBoard
     systemd: Systemd
     words: LastWords
+    podman: Podman
 
     async def look(self, query: LogQuery) -> UnitLog:
-        """Return its newest lines. Raises Stalled for a unit of no app, Retry without a journal."""
-        known = {unit.name for app in self.board.apps.values() for unit in app.units}
+        """Return its newest lines.
+
+        Raises Stalled for a unit of no app, Retry if there is no journal, or no Podman that is
+        asked.
+        """
+        known = {unit.name: unit for app in self.board.apps.values() for unit in app.units}
         if query.unit not in known:
             hint = meant(query.unit, known, "podvisor status lists them all")
             raise Stalled(f"no unit of an app is called “{query.unit}”", hint=hint)
         lines = await self.systemd.log(query.unit, limit=query.limit)
+        unit = known[query.unit]
+        if has_kept := has_lines(unit.log_driver, unit.active):
+            kept = await self.podman.log(query.unit, limit=query.limit)
+            lines = sorted((*lines, *kept), key=lambda line: line.time)[-query.limit :]
+        if note := unkept_log(unit.log_driver, unit.log_file, is_there=has_kept):
+            lines = [LogLine(time=lines[0].time if lines else 0.0, text=note), *lines]
         said = await self.words.masked("\n".join(one.text for one in lines), query.unit)
         texts = said.split("\n")
         if said == WITHHELD or len(texts) != len(lines):

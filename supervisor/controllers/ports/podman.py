@@ -6,6 +6,7 @@ from typing import Protocol
 
 from supervisor.model.health import ContainerHealth, PlayedContainer
 from supervisor.model.image import PullProgress, SignatureDemand, StoredImage, StoreRoom
+from supervisor.model.log import LogLine
 from supervisor.model.observed import Container, Inventory
 from supervisor.model.podman import PodmanEvent, RegistryRule
 from supervisor.model.status import WatchStatus
@@ -93,6 +94,9 @@ class Podman(Protocol):
 
     async def set_health_interval(self, container: str, seconds: float) -> None:
         """Have the running container's health check run at this interval. Raises Retry."""
+
+    async def log(self, unit: str, *, limit: int) -> Sequence[LogLine]:
+        """Newest lines of a unit's containers, the oldest first. Raises Retry."""
 
     async def secret(self, name: str) -> bytes | None:
         """Return what a secret holds; None if there is none of this name. Raises Retry."""

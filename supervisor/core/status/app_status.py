@@ -82,6 +82,7 @@ def app_status(
                     log=ending.lines,
                     more=ending.more,
                     log_driver=unit.log_driver,
+                    log_file=unit.log_file,
                     failed_at=state.failed_at,
                     unstarted=unit.name in verdict.unstarted,
                     failures=memory.failures if memory and down else 0,

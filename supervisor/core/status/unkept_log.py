@@ -4,9 +4,12 @@ IN_A_FILE = ("k8s-file", "json-file")
 """Log drivers whose lines Podman has, as long as the container is there."""
 
 
-def unkept_log(driver: str, file: str = "") -> str:
-    """Say where they are, or that nobody keeps them; `driver` is `LogDriver=`, `file` its path."""
-    if not driver:
+def unkept_log(driver: str, file: str = "", *, is_there: bool = False) -> str:
+    """Say where they are, or that nobody keeps them; `driver` is `LogDriver=`, `file` its path.
+
+    Empty where they are in the journal, or with a container that `is_there`.
+    """
+    if not driver or (is_there and driver in IN_A_FILE):
         return ""
     if driver == "none":
         return "LogDriver=none: nobody keeps what it writes"

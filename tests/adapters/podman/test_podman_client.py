@@ -413,3 +413,21 @@ async def test_containers_of_a_kube_that_cannot_be_asked_about(
     podman.errors["GET containers/json"] = (500, "database is locked")
     with pytest.raises(Retry, match="database is locked"):
         await client.played(["k.service"])
+
+
+async def test_the_lines_of_a_units_container(podman: FakePodman, client: PodmanClient) -> None:
+    def part(stream: int, text: str) -> bytes:
+        return bytes((stream, 0, 0, 0)) + len(text.encode()).to_bytes(4) + text.encode()
+
+    podman.containers = [checked()]
+    podman.written["a" * 64] = (
+        part(1, "2026-11-30T10:00:02.474437894Z two\n")
+        + part(2, "2026-11-30T12:00:01+02:00 one \x1b[31mred\n")
+        + part(1, "no moment\n")
+    )
+    lines = await client.log("web.service", limit=5)
+    assert [one.text for one in lines] == ["one red", "two"]
+    assert lines[1].time - lines[0].time == pytest.approx(1.474437894)
+    podman.written["a" * 64] += part(1, "2026-11-30T10:00:03Z cut off")[:-3] + b"\xff"
+    assert (await client.log("web.service", limit=1))[0].text.startswith("cut")
+    assert any("containers/" + "a" * 64 + "/logs" in one for one in podman.asked)
