@@ -44,7 +44,18 @@ def laid(files: Iterable[TreeFile]) -> dict[str, bytes]:
     return {file.oid: file.text.encode() for file in files if file.text}
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """A commit that came with a snapshot."""
+
+    revision: str
+    subject: str = ""
+    author: str = ""
+    """These as of `Snapshot`."""
+    paths: tuple[str, ...] = ()
+    """What it changes, against its first parent."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What a source holds at one revision."""
 
     source: str
@@ -61,6 +72,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What was refused while reading (devices, leaving symlinks, oversized files …)."""
     empty: tuple[str, ...] = ()
     """Folders that are there and hold nothing; of a folder alone, for others have no such."""
+    commits: tuple[Commit, ...] = ()
+    """If several came since the snapshot before: those of its own line, the newest first."""
 
     @property
     def paths(self) -> list[str]:
@@ -69,6 +82,26 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
             *(file.path for file in self.files),
             *(one.path for one in self.findings if one.path),
         ]
+
+    def newest_of(self, *folders: str) -> "Snapshot | Commit":
+        """Return the commit that changed something in one of these folders last.
+
+        The snapshot itself, where that is not known: nothing in them changed, or one commit came.
+        """
+        found = [self._touched[folder] for folder in folders if folder in self._touched]
+        return self.commits[min(found)] if found else self
+
+    @cached_property
+    def _touched(self) -> dict[str, int]:
+        """Folder to the first of `commits` that changes something in it."""
+        touched: dict[str, int] = {}
+        for at, commit in enumerate(self.commits):
+            for path in commit.paths:
+                folder = path
+                while folder:
+                    folder = folder.rpartition("/")[0]
+                    touched.setdefault(folder, at)
+        return touched
 
 
 class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -107,7 +140,7 @@ class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         drop_ins = {pin.drop_in for pin in self.pins}
         return self._identify([file for file in self.files if file.path not in drop_ins])
 
-    def at(self, other: "AppRevision | Snapshot") -> Self:
+    def at(self, other: "AppRevision | Snapshot | Commit") -> Self:
         """Return the same content at another revision: that of something else."""
         if other.revision == self.revision:
             return self

@@ -3,12 +3,19 @@
 from msgspec.structs import replace
 
 from supervisor.adapters.git.errors import StoreBroken
-from supervisor.adapters.git.store import HEAD, Entry, Store, read_entry
+from supervisor.adapters.git.store import (
+    HEAD,
+    LONGEST_NAME,
+    LONGEST_SUBJECT,
+    Entry,
+    Store,
+    read_entry,
+)
 from supervisor.adapters.git.tree_policy import name_problem, refused, screen, too_large
 from supervisor.kit.plain_text import plain_line
 from supervisor.kit.stamps import object_id
 from supervisor.model.errors import Finding, Stalled
-from supervisor.model.source import FileKind, Snapshot, TreeFile
+from supervisor.model.source import Commit, FileKind, Snapshot, TreeFile
 
 _KINDS = {
     "100644": FileKind.FILE,
@@ -19,7 +26,8 @@ _KINDS = {
 _MODES = {kind: mode for mode, kind in reversed(_KINDS.items())}
 _SUBMODULE = "160000"
 _MAX_TARGET = 4_096
-_LONGEST_SUBJECT, _LONGEST_NAME = 500, 100
+_MOST_COMMITS, _MOST_PATHS = 100, 5_000
+"""Of more that come at once, it is not looked for which changed what."""
 
 
 async def snapshot_of_head(
@@ -70,19 +78,38 @@ async def snapshot_of_head(
         if target is not None
     }
     kept, problems = screen(source, files, links, file_size=file_size)
+    revision = object_id("commit", head)
+    former = before.revision if before else revision
+    came_alone = former in (revision, *_parents(head)[:1])
     return Snapshot(
         source=source,
-        revision=object_id("commit", head),
+        revision=revision,
         subject=_subject(head),
         author=_author(head),
         files=kept,
         findings=(*findings, *problems),
+        commits=() if came_alone else await _commits_since(store, former),
     )
+
+
+def _parents(commit: bytes) -> list[str]:
+    lines = commit.partition(b"\n\n")[0].split(b"\n")
+    words = (line.split() for line in lines if line.startswith(b"parent "))
+    return [word.decode() for _, word in words]
+
+
+async def _commits_since(store: Store, before: str) -> tuple[Commit, ...]:
+    try:
+        commits = await store.commits(before, most=_MOST_COMMITS)
+    except Stalled:  # it says too much
+        return ()
+    many = sum(len(one.paths) for one in commits) > _MOST_PATHS
+    return () if many else tuple(commits)
 
 
 def _subject(commit: bytes) -> str:
     message = commit.partition(b"\n\n")[2].decode(errors="replace").strip()
-    return plain_line(message.partition("\n")[0], _LONGEST_SUBJECT)
+    return plain_line(message.partition("\n")[0], LONGEST_SUBJECT)
 
 
 def _author(commit: bytes) -> str:
@@ -90,7 +117,7 @@ def _author(commit: bytes) -> str:
     head = commit.partition(b"\n\n")[0]
     line = next((one for one in head.split(b"\n") if one.startswith(b"author ")), b"")
     name = line.removeprefix(b"author ").rpartition(b" <")[0]
-    return plain_line(name.decode(errors="replace"), _LONGEST_NAME)
+    return plain_line(name.decode(errors="replace"), LONGEST_NAME)
 
 
 def _line(file: TreeFile) -> bytes:

@@ -43,12 +43,13 @@ def candidate_of(
         for file in files
         if is_unit(file.path) and (folder := contexts.holding(file.path)) is not None
     }
+    commit = snapshot.newest_of(root, overlay)
     candidate = Candidate(
         name=name,
         source=snapshot.source,
-        revision=snapshot.revision,
-        subject=snapshot.subject,
-        author=snapshot.author,
+        revision=commit.revision,
+        subject=commit.subject,
+        author=commit.author,
         root=root,
         files=tuple(f for f in files if f.path not in image or _is_plain(f.path)),
         overlay=overlay if overlaid else "",

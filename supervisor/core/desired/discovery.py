@@ -243,7 +243,7 @@ def with_contents(
         )
         if any(sum(file.size for file in some) > limit for some in (one.files, files)):
             return None
-        return replace(one.at(now), files=files)
+        return replace(one.at(now.newest_of(one.root, one.overlay or one.root)), files=files)
 
     candidates = tuple(filter(None, map(at_revision, composition.candidates)))
     unfit = tuple(filter(None, map(at_revision, composition.unfit)))

@@ -176,20 +176,21 @@ def _why_revision(
     source, revision = one.source, one.revision
     if not revision:
         return
-    told = _last(
-        material.of_sources,
-        EventKind.REVISION,
-        fits=lambda told: (
-            told.source == source and told.revision == revision and told.time <= before + 1
-        ),
-    )
-    if told is None:
+    came = [one for one in material.of_sources if one.source == source and one.time <= before + 1]
+    if told := _last(came, EventKind.REVISION, fits=lambda told: told.revision == revision):
+        text = f"source {source} came to {short_id(revision)}{_quoted(told.reason)}"
+        author = told.author
+    elif told := _last(came, EventKind.REVISION):
+        # Of commits that came together, only the newest has an entry.
+        said = "" if isinstance(one, Event) else one.subject
+        what = f"{short_id(revision)}{_quoted(said)}"
+        text = f"source {source} came to {short_id(told.revision)}, and to {what} before it"
+    else:
         if author:
             yield Cause(text=f"the author of {short_id(revision)} is {quoted(author)}")
         return
-    whose = f" (author {quoted(told.author)})" if told.author else ""
-    text = f"source {source} came to {short_id(revision)}{_quoted(told.reason)}{whose}"
-    yield Cause(text=text, at=told.time, event=told.id)
+    whose = f" (author {quoted(author)})" if author else ""
+    yield Cause(text=f"{text}{whose}", at=told.time, event=told.id)
     yield _why_noticed(material, told)
 
 

@@ -99,6 +99,78 @@ def at(upstream: Upstream, ref: str = "") -> SourceSettings:
     return SourceSettings(git=GitUrl(upstream.url), ref=ref)
 
 
+async def test_of_several_commits_each_folder_knows_its_newest(sources, upstream):
+    """As if each had been fetched by itself: what is there is what that commit made of it."""
+    files = {"web/a": b"1", "db/b": b"1", "bad/c": b"1"}
+    commits = [upstream.commit(upstream.files(files), message="First")]
+
+    def add(message, parent=-1, branch="main", **changes):
+        files.update({name.replace("_", "/"): text for name, text in changes.items()})
+        made = upstream.commit(
+            upstream.files(files), message=message, parent=commits[parent], branch=branch
+        )
+        commits.append(made)
+        return made
+
+    first = await sources.fetch("home", at(upstream))
+    assert (first.commits, first.newest_of("web")) == ((), first)
+    web = add("Web\x1b[31m: new image", web_a=b"2")
+    add("An older one", web_a=b"3", db_b=b"2")
+    web = add("Web: newer image", web_a=b"4")
+    empty = upstream.commit(upstream.files(files), message="", parent=commits[-1])
+    commits.append(empty)
+    newest = add("Bad", bad_c=b"2")
+    read = await sources.fetch("home", at(upstream))
+    assert read.revision == newest
+    assert read.newest_of("web").revision == web
+    assert read.newest_of("web").subject == "Web: newer image"
+    assert read.newest_of("web").author == "a"
+    assert read.newest_of("db").subject == "An older one"
+    assert read.newest_of("bad", "db").revision == read.newest_of("").revision == newest
+    assert read.newest_of("nowhere") is read
+    assert read == await sources.stored("home"), "it is remembered"
+
+    one = add("One alone", db_b=b"3")
+    read = await sources.fetch("home", at(upstream))
+    assert (read.revision, read.commits) == (one, ())
+
+
+async def test_a_merge_counts_for_what_it_brought(sources, upstream):
+    base = upstream.commit(upstream.files({"web/a": b"1", "db/b": b"1"}))
+    await sources.fetch("home", at(upstream))
+    side = upstream.commit(
+        upstream.files({"web/a": b"2", "db/b": b"1"}), parent=base, branch="side"
+    )
+    main = upstream.commit(upstream.files({"web/a": b"1", "db/b": b"2"}), parent=base)
+    tree = upstream.files({"web/a": b"2", "db/b": b"2"})
+    merge = upstream.git("commit-tree", tree, "-p", main, "-p", side, stdin=b"Merge side")
+    upstream.git("update-ref", "refs/heads/main", merge)
+    read = await sources.fetch("home", at(upstream))
+    assert read.newest_of("web").revision == merge
+    assert read.newest_of("db").revision == main
+
+
+async def test_a_history_that_was_written_anew_is_taken_as_it_is(sources, upstream):
+    base = upstream.commit(upstream.files({"web/a": b"1", "db/b": b"1"}))
+    upstream.commit(upstream.files({"web/a": b"2", "db/b": b"1"}), parent=base)
+    await sources.fetch("home", at(upstream))
+    other = upstream.commit(upstream.files({"web/a": b"3", "db/b": b"1"}))
+    last = upstream.commit(upstream.files({"web/a": b"3", "db/b": b"2"}), parent=other)
+    read = await sources.fetch("home", at(upstream))
+    assert read.revision == last
+    assert read.newest_of("web").revision in (other, last)
+
+
+async def test_commits_that_say_too_much_keep_nothing_back(sources, upstream, monkeypatch):
+    base = upstream.commit(upstream.files({"web/a": b"1"}))
+    await sources.fetch("home", at(upstream))
+    monkeypatch.setattr("supervisor.adapters.git.store._MOST_OF_COMMITS", 100)
+    for number in range(9):
+        base = upstream.commit(upstream.files({"web/a": b"%d" % number}), parent=base)
+    read = await sources.fetch("home", at(upstream))
+    assert (read.revision, read.commits) == (base, ())
+
+
 async def test_the_default_branch_comes_with_its_files_and_subject(sources, upstream):
     tree = upstream.tree(
         {

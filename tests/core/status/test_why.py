@@ -41,6 +41,8 @@ def applied(one: Rollout) -> AppliedApp:
         name="web",
         source="home",
         revision=one.revision,
+        subject=one.subject,
+        author=one.author,
         content="",
         release=one.release,
         applied_at=one.ended_at,
@@ -83,6 +85,14 @@ def lines(said: Why) -> list[str]:
 
 RUNS = "web runs bbbbbbbb “use 1.2” of source home, which passed its gate after 9s"
 CAME = "< source home came to bbbbbbbb “use 1.2” (author “Ann”)"
+
+
+def test_of_commits_that_came_together_it_is_said_which_one_is_the_apps() -> None:
+    mine = rollout(OLD, NOW - 100, subject="use 1.1", author="Bo")
+    said = told(applied=applied(mine), rollouts=(mine,))
+    with_it = "< source home came to bbbbbbbb, and to aaaaaaaa “use 1.1” before it (author “Bo”)"
+    assert with_it in lines(said)
+    assert not [line for line in lines(said) if "Ann" in line]
 
 
 def test_a_release_comes_of_a_commit_and_that_of_a_webhook() -> None:
