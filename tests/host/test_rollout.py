@@ -58,7 +58,8 @@ def repository(user, git_server):
 
 def test_a_revision_counts_only_after_it_settled(user, repository):
     good = repository.head
-    repository.commit(web("two"), "Say two", author="Ann <ann@example.org>")
+    mine = repository.commit(web("two"), "Say two", author="Ann <ann@example.org>", push=False)
+    repository.commit({"README": "more\n"}, "Say more", author="Bo <bo@example.org>")
     user.podvisor("sync")
     (old, new) = [event["time"] for event in events(user, kind="applied")]
     (restart,) = events(user, step="restart")
@@ -68,7 +69,7 @@ def test_a_revision_counts_only_after_it_settled(user, repository):
     assert [one["outcome"] for one in history["rollouts"]] == ["good", "good"]
     assert history["rollouts"][0]["subject"] == "Say two"
     assert [one["author"] for one in history["rollouts"]] == ["Ann", "Test"]
-    assert [one["revision"] for one in history["rollouts"]] == [repository.head, good]
+    assert [one["revision"] for one in history["rollouts"]] == [mine, good]
     (image,) = json.loads(user.podman("image", "inspect", f"{IMAGE}:1").stdout)
     newest, older = history["rollouts"]
     assert newest["images"] == older["images"] == {f"{IMAGE}:1": image["Id"]}
@@ -78,7 +79,7 @@ def test_a_revision_counts_only_after_it_settled(user, repository):
     assert "  Ann: Say two  " in said
     assert "“Say two” (author “Ann”)" in user.podvisor("status", "web").stdout
     assert "“Say two” (author “Ann”)" in user.podvisor("why", "web").stdout
-    (applied,) = [one for one in events(user, kind="applied") if one["revision"] == repository.head]
+    (applied,) = [one for one in events(user, kind="applied") if one["revision"] == mine]
     assert applied["detail"].startswith(f"release {newest['release'][:8]} runs with {IMAGE}:1@")
     assert applied["author"] == "Ann"
 

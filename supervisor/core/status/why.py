@@ -178,19 +178,18 @@ def _why_revision(
         return
     came = [one for one in material.of_sources if one.source == source and one.time <= before + 1]
     if told := _last(came, EventKind.REVISION, fits=lambda told: told.revision == revision):
-        text = f"source {source} came to {short_id(revision)}{_quoted(told.reason)}"
-        author = told.author
+        subject, author, on = told.reason, told.author, ""
     elif told := _last(came, EventKind.REVISION):
         # Of commits that came together, only the newest has an entry.
-        said = "" if isinstance(one, Event) else one.subject
-        what = f"{short_id(revision)}{_quoted(said)}"
-        text = f"source {source} came to {short_id(told.revision)}, and to {what} before it"
+        subject = "" if isinstance(one, Event) else one.subject
+        on = f", and on to {short_id(told.revision)}"
     else:
         if author:
             yield Cause(text=f"the author of {short_id(revision)} is {quoted(author)}")
         return
     whose = f" (author {quoted(author)})" if author else ""
-    yield Cause(text=f"{text}{whose}", at=told.time, event=told.id)
+    text = f"source {source} came to {short_id(revision)}{_quoted(subject)}{whose}{on}"
+    yield Cause(text=text, at=told.time, event=told.id)
     yield _why_noticed(material, told)
 
 

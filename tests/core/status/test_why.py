@@ -90,7 +90,7 @@ CAME = "< source home came to bbbbbbbb “use 1.2” (author “Ann”)"
 def test_of_commits_that_came_together_it_is_said_which_one_is_the_apps() -> None:
     mine = rollout(OLD, NOW - 100, subject="use 1.1", author="Bo")
     said = told(applied=applied(mine), rollouts=(mine,))
-    with_it = "< source home came to bbbbbbbb, and to aaaaaaaa “use 1.1” before it (author “Bo”)"
+    with_it = "< source home came to aaaaaaaa “use 1.1” (author “Bo”), and on to bbbbbbbb"
     assert with_it in lines(said)
     assert not [line for line in lines(said) if "Ann" in line]
 
