@@ -12,6 +12,7 @@ from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.cli import codes
 from supervisor.cli.fast.status_report import is_well, quick
 from supervisor.cli.show import status_view
+from supervisor.core.status.incidents import incidents
 from supervisor.kit.clock import SystemClock
 from supervisor.model.errors import Finding
 from supervisor.model.incident import Incident, IncidentCode
@@ -788,3 +789,24 @@ def test_the_quick_way_does_the_same(
     slow = podvisor("status", "web")
     assert quick(["web"]) == slow.code
     assert capsys.readouterr().out == slow.out
+
+
+def test_what_is_known_of_an_end_besides_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    more = "LogDriver=none: nobody keeps what it writes"
+    unit = UnitStatus(
+        name="db.service",
+        active="failed",
+        sub="failed",
+        wanted=True,
+        ended="exit status 4",
+        more=more,
+        log_driver="none",
+    )
+    waits = unit_need("db.service", f"failed: exit status 4: {more}")
+    app = AppStatus(
+        name="db", source="main", state=AppState.FAILING, units=(unit,), waiting=(waits,)
+    )
+    status = Status(running=True, version="1", apps=(app,))
+    found = incidents(msgspec.to_builtins(status), 0.0).values()
+    text = "\n".join(drawn(capsys, msgspec.structs.replace(status, incidents=tuple(found))))
+    assert text.count(more) == 1

@@ -119,8 +119,9 @@ def _reason(app: dict[str, Any], incident: dict[str, Any]) -> str:
         if why := joined(why):
             parts = why.split(": ")
             ends = (": ".join(parts[at:]) for at in range(len(parts)))
-            said = joined(incident["text"])
-            return "" if why in said or any(said.endswith(f": {end}") for end in ends) else why
+            said, hint = joined(incident["text"]), incident.get("hint")
+            is_said = any(said.endswith(f": {end}") or end == hint for end in ends)
+            return "" if why in said or is_said else why
     return ""
 
 
