@@ -52,6 +52,8 @@ class IncidentCode(enum.StrEnum):
     """Less is free than `free_space` in `[limits]` says, of images or of podvisor's own state."""
     LEDGER_UNWRITABLE = "ledger-unwritable"
     """What happens cannot be written down."""
+    LEDGER_LOST = "ledger-lost"
+    """A damaged ledger was set aside, with what stood in it, and nobody has seen to it yet."""
     WEBHOOKS_FAILING = "webhooks-failing"
     """Webhooks cannot be heard, or cannot be proven."""
     COMMIT_STATUS_UNSENT = "commit-status-unsent"

@@ -8,6 +8,7 @@ from supervisor.model.certificate import CertificateRecord
 from supervisor.model.commit_status import ReportedStatus
 from supervisor.model.image import ImageKnowledge, ImageOrder, VerifiedImage
 from supervisor.model.incident import Incident
+from supervisor.model.ledger_loss import LedgerLoss
 from supervisor.model.notify import Outbox
 from supervisor.model.observed import (
     AppliedApp,
@@ -55,12 +56,13 @@ KINDS: dict[type[Document], str] = {
     CertificateRecord: "certificate",
     Incident: "incident",
     Outbox: "outbox",
+    LedgerLoss: "loss",
 }
 """Type to the name of the kind in the file.
 
 The key is the name of an app, of a unit (`repair`, `failure`), of a source (`webhook`,
 `commit-status`, `pushed-branch`, `pull-request`), of an image (`verified-image`), of a certificate,
-of a notifier (`outbox`), a question's (`image`), an incident's or an order's own (`incident`,
-`image-order`, `scale`, `written-back`) or of whatever it is that there may be one of; the part
-tells the units and rollouts of one app from each other.
+of a notifier (`outbox`), of a file (`loss`), a question's (`image`), an incident's or an order's
+own (`incident`, `image-order`, `scale`, `written-back`) or of whatever it is that there may be one
+of; the part tells the units and rollouts of one app from each other.
 """

@@ -1,6 +1,8 @@
 """What the daemon says of itself: which one it is, what it lacks, and cannot find out."""
 
+import shlex
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import PurePath
 
 import msgspec
 
@@ -43,3 +45,11 @@ class OwnStatus(msgspec.Struct, frozen=True, kw_only=True):
         if why := self.ledger.problem():
             message = f"cannot write the ledger: {why}"
             yield Finding(message=message, code=IncidentCode.LEDGER_UNWRITABLE)
+        for loss in self.ledger.losses():
+            yield Finding(
+                message=loss.text,
+                hint=loss.hint,
+                command=f"rm {shlex.quote(loss.file)}",
+                code=IncidentCode.LEDGER_LOST,
+                subject=PurePath(loss.file).name,
+            )

@@ -67,6 +67,9 @@ class FakeLedger:
     def problem(self):
         return ""
 
+    def losses(self):
+        return ()
+
 
 class World:
     """An app of one unit, who notices what is wrong with it, and a notifier."""

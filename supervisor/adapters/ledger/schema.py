@@ -10,6 +10,7 @@ A status without a daemon waits for this to be imported: not also for the model.
 import contextlib
 import os
 import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -63,6 +64,7 @@ _LARGEST_WAL = 1 << 20
 _LONG_WAL = 2 << 20
 _TABLES = ("events", "documents")
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+_PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
 
 
 def open_for_writing(path: Path) -> sqlite3.Connection:
@@ -143,16 +145,35 @@ def write_one_page(connection: sqlite3.Connection) -> None:
     connection.execute(f"PRAGMA user_version={_version(connection)}")
 
 
-def has_long_log(path: Path) -> bool:
-    """Whether the log of what was written has grown so long that `move_log` is due."""
-    try:
-        return path.with_name(f"{path.name}-wal").stat().st_size > _LONG_WAL
-    except OSError:
-        return False
+class LogMover:
+    """Moves what was written from the log into the file, now and then, in a thread."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread: threading.Thread | None = None
+
+    def start_if_due(self) -> None:
+        """Begin where the log has grown long; it waits for the disk, and nobody for it."""
+        if self._thread is not None and self._thread.is_alive():
+            return
+        try:
+            size = self._path.with_name(f"{self._path.name}-wal").stat().st_size
+        except OSError:
+            return
+        if size > _LONG_WAL:
+            self._thread = threading.Thread(
+                target=move_log, args=(self._path,), name="podvisor-ledger", daemon=True
+            )
+            self._thread.start()
+
+    def wait(self) -> None:
+        """Wait for its end, if it has begun."""
+        if self._thread is not None:
+            self._thread.join()
 
 
 def move_log(path: Path) -> None:
-    """Move what was written from the log into the file; waits for the disk, and nobody for it."""
+    """Move what was written from the log into the file."""
     with (
         contextlib.suppress(sqlite3.Error),
         contextlib.closing(sqlite3.connect(path, timeout=_READER_WAITS_SECONDS)) as connection,
@@ -164,6 +185,17 @@ def is_damage(error: Exception) -> bool:
     """Whether the file itself is broken, rather than its disk full or its folder missing."""
     code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _DAMAGE
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether the open file is still good after it, and can at least be read."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
+
+
+def reason(error: Exception) -> str:
+    """Say why it could not be written."""
+    is_full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    return "the disk is full" if is_full else str(error)
 
 
 def move_aside(path: Path, *, stamp: str) -> Path:

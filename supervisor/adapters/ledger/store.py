@@ -7,10 +7,8 @@ goes into the file with the next call that finds room. Only one process writes.
 
 import contextlib
 import sqlite3
-import threading
-import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
@@ -23,15 +21,13 @@ from supervisor.kit.texts import count
 from supervisor.model.errors import Stalled
 from supervisor.model.events import EVERYTHING, Event, EventFields, EventKind, EventQuery
 from supervisor.model.ledger_documents import KINDS, D, Document
+from supervisor.model.ledger_loss import LedgerLoss
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
 from supervisor.model.rollout import Rollout
 from supervisor.model.settings import LedgerSettings
 
 _BUFFERED_ENTRIES = 1_000
 """Entries kept in memory while the file cannot be written; the oldest go first."""
-
-_PASSING = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR)
-"""Errors after which the open file is still good, and can at least be read."""
 
 _UNFINISHED = AppliedApp(name="", source="", revision="", content="", applied_at=0.0, units={})
 _T = TypeVar("_T")
@@ -59,8 +55,9 @@ class SqliteLedger:
         self._until_trim = 0
         self._loaded = False
         self._problem = ""
-        self._moved_to: Path | None = None
-        self._mover: threading.Thread | None = None
+        self._salvaged: Mapping[type[Document], Mapping[str, Mapping[str, Any]]] | None = None
+        self._loss: LedgerLoss | None = None
+        self._mover = schema.LogMover(path)
         self._attempt(self._open, may_stall=True)
         self._tell_troubles(before="")
 
@@ -68,8 +65,7 @@ class SqliteLedger:
         """Write what is left, and let go of the file."""
         if self._pending or self._unwritten:
             self._commit()
-        if self._mover is not None:
-            self._mover.join()
+        self._mover.wait()
         self._disconnect()
 
     def configure(self, settings: LedgerSettings) -> None:
@@ -85,6 +81,12 @@ class SqliteLedger:
     def problem(self) -> str:
         """Why it cannot write now, empty if it can."""
         return self._problem
+
+    def losses(self) -> tuple[LedgerLoss, ...]:
+        """What was lost with damaged files that are still there."""
+        for file in [one for one in self._of(LedgerLoss) if not Path(one).exists()]:
+            self.drop(LedgerLoss, file)
+        return tuple(self.all(LedgerLoss).values())
 
     def subscribe(self, listener: Callable[[Event], None]) -> Callable[[], None]:
         """Hear every entry as it is written; returns the way to stop."""
@@ -280,16 +282,10 @@ class SqliteLedger:
                 listener(entry)
         if written and self._until_trim <= 0:
             self._attempt(self._trim)
-        if written is not None and not self._is_moving() and schema.has_long_log(self._path):
-            self._mover = threading.Thread(
-                target=schema.move_log, args=(self._path,), name="podvisor-ledger", daemon=True
-            )
-            self._mover.start()
+        if written is not None:
+            self._mover.start_if_due()
         self._tell_troubles(before)
         return told
-
-    def _is_moving(self) -> bool:
-        return self._mover is not None and self._mover.is_alive()
 
     def _write(self) -> list[Event]:
         """Write what is pending, all or nothing; returns the entries with their ids."""
@@ -332,14 +328,18 @@ class SqliteLedger:
 
     def _load(self, connection: sqlite3.Connection) -> None:
         """Read the file into memory; what was put there before it could be opened stays."""
+        saved, self._salvaged = self._salvaged, None
         for kind, documents in self._documents.items():
-            for key, parts in rows.read_documents(connection, kind).items():
+            found = rows.read_documents(connection, kind) if saved is None else saved.get(kind, {})
+            for key, parts in found.items():
                 is_stale = kind is UnitInputs and (AppliedApp, key, "") in self._unwritten
                 for part, document in parts.items():
                     if is_stale:
                         self._unwritten[kind, key, part] = None
                     elif (kind, key, part) not in self._unwritten:
                         documents.setdefault(key, {})[part] = document
+                        if saved is not None:
+                            self._unwritten[kind, key, part] = None
         self._applied.clear()
 
     def _disconnect(self) -> None:
@@ -350,7 +350,7 @@ class SqliteLedger:
 
     def _roll_back(self, error: Exception) -> None:
         """Take back what was begun; let go of the file, where it may not be the same any more."""
-        passing = getattr(error, "sqlite_errorcode", 0) & 0xFF in _PASSING
+        passing = schema.is_passing(error)
         try:
             if passing and self._connection is not None and self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -370,31 +370,31 @@ class SqliteLedger:
                     raise
                 if again and schema.is_damage(error) and self._begin_anew():
                     continue
-                full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-                reason = "the disk is full" if full else str(error)
-                self._problem = f"cannot write the ledger {self._path}: {reason}"
+                self._problem = f"{self._path}: {schema.reason(error)}"
         return None
 
     def _begin_anew(self) -> bool:
         """Move the damaged file aside; whether that worked."""
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock.now()))
+        from supervisor.adapters.ledger.salvage import set_aside  # noqa: PLC0415  # seldom
+
         try:
-            self._moved_to = schema.move_aside(self._path, stamp=stamp)
+            found = set_aside(self._path, now=self._clock.now(), is_known=self._loaded)
         except OSError:
             return False
+        self._salvaged, self._loss = found
         return True
 
     def _tell_troubles(self, before: str) -> None:
         """Log what happened to the ledger itself since `before` was its problem."""
-        if self._moved_to is not None:
-            moved_to, self._moved_to = self._moved_to, None
-            reason = "the ledger was damaged and was begun anew"
-            detail = f"the damaged file is kept as {moved_to}"
-            self.log(EventKind.ERROR, ok=False, reason=reason, detail=detail)
+        if self._loss is not None:
+            loss, self._loss = self._loss, None
+            self.put(loss, loss.file)
+            self.log(EventKind.ERROR, ok=False, by="", reason=loss.text, detail=loss.hint)
         if self._problem and not before:
-            self.log(EventKind.ERROR, ok=False, reason=self._problem)
+            reason = f"cannot write the ledger: {self._problem}"
+            self.log(EventKind.ERROR, ok=False, by="", reason=reason)
         elif before and not self._problem:
             lost, self._lost = self._lost, 0
             reason = "the ledger can be written again"
             detail = f"{count(lost, 'entry', 'entries')} could not be kept" if lost else ""
-            self.log(EventKind.RECOVERED, reason=reason, detail=detail)
+            self.log(EventKind.RECOVERED, by="", reason=reason, detail=detail)

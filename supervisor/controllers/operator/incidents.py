@@ -138,6 +138,7 @@ class IncidentLog(msgspec.Struct, kw_only=True):
         yield from board.problems.values()
         yield from (found for found in self.desired_state.source_findings.values() if found)
         yield self.ledger.problem() or None
+        yield from self.ledger.losses()
         yield from self.others()
         yield board.has_looked
 

@@ -6,6 +6,7 @@ from typing import Protocol, Unpack
 
 from supervisor.model.events import Event, EventFields, EventKind, EventQuery
 from supervisor.model.ledger_documents import D, Document
+from supervisor.model.ledger_loss import LedgerLoss
 from supervisor.model.observed import AppliedApp, RepairState, UnitInputs
 from supervisor.model.rollout import Rollout
 
@@ -95,6 +96,9 @@ class Ledger(Events, Documents, AppliedState, Protocol):
 
         Nothing may be waited for within.
         """
+
+    def losses(self) -> tuple[LedgerLoss, ...]:
+        """What was lost with damaged files that are still there."""
 
     def problem(self) -> str:
         """Why it cannot write now, empty if it can."""

@@ -42,6 +42,7 @@ _ENDS = {
     IncidentCode.HOST_UNFIT: "the machine no longer lacks what podvisor needs ({subject})",
     IncidentCode.DISK_NEARLY_FULL: "there is room again in {subject}",
     IncidentCode.LEDGER_UNWRITABLE: "what happens is written down again",
+    IncidentCode.LEDGER_LOST: "the damaged ledger {subject} was seen to",
     IncidentCode.WEBHOOKS_FAILING: "webhooks of {subject} can be heard again",
     IncidentCode.COMMIT_STATUS_UNSENT: "the Git host of {subject} is told again",
     IncidentCode.WRITEBACK_FAILING: "versions are written back to {subject} again",

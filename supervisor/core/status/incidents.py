@@ -44,6 +44,7 @@ _OWN = (
     IncidentCode.HOST_UNFIT,
     IncidentCode.DISK_NEARLY_FULL,
     IncidentCode.LEDGER_UNWRITABLE,
+    IncidentCode.LEDGER_LOST,
     IncidentCode.SUPERVISOR_FAILING,
 )
 """Of podvisor itself, or its host."""

@@ -19,6 +19,7 @@ from supervisor.adapters.ledger.rows import read_documents, read_events
 from supervisor.adapters.ledger.schema import MIGRATIONS, open_for_writing, reading
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.controllers.ports import Ledger
+from supervisor.kit.ordered_by import ORDERED_BY
 from supervisor.model.errors import Stalled
 from supervisor.model.events import Event, EventKind, EventQuery
 from supervisor.model.incident import Incident, IncidentCode
@@ -361,7 +362,7 @@ class TestFullDisk:
             ledger.put_unit("web", "web.service", UnitInputs(digest="d2"))
             ledger.put(hold("r1"), "web")
             ledger.put_repairs([RepairState(unit="web.service", failures=1)])
-            assert "cannot write the ledger" in ledger.problem()
+            assert "ledger.db: " in ledger.problem()
             assert ledger.applied()["web"].units["web.service"].digest == "d2"
             assert [event.kind for event in ledger.events(EventQuery(since=NOW))] == [
                 EventKind.STEP,
@@ -396,7 +397,7 @@ class TestFullDisk:
     def test_a_ledger_that_cannot_be_made_is_made_later(self, opened: Open, path: Path) -> None:
         path.parent.write_text("in the way")
         ledger = opened()
-        assert "cannot write the ledger" in ledger.problem()
+        assert str(path) in ledger.problem()
         ledger.put_unit("web", "web.service", UnitInputs(digest="d1"))
         path.parent.unlink()
         ledger.put_applied(app("web", web="d1"))
@@ -446,6 +447,21 @@ class TestFullDisk:
         other.close()
         assert ledger.append(step()).id > 0
 
+    def test_that_there_is_room_again_is_nobodys_order(self, opened: Open) -> None:
+        ledger = opened()
+        token = ORDERED_BY.set("pi")
+        try:
+            with full_disk():
+                ledger.append(step(1, detail="x" * 5_000))
+            ledger.log(EventKind.RESUMED, app="web")
+        finally:
+            ORDERED_BY.reset(token)
+        said = {one.reason: one.by for one in ledger.events()}
+        (trouble,) = [reason for reason in said if reason.startswith("cannot write the ledger: /")]
+        assert trouble.count("cannot write") == 1
+        assert said["the ledger can be written again"] == said[trouble] == ""
+        assert said[""] == "pi"
+
 
 class TestDamage:
     def test_a_damaged_file_is_moved_aside_at_start(self, opened: Open, path: Path) -> None:
@@ -456,10 +472,77 @@ class TestDamage:
         (event,) = ledger.events()
         assert event.kind is EventKind.ERROR
         assert not event.ok
-        assert event.reason == "the ledger was damaged and was begun anew"
+        assert event.reason.startswith("the ledger was damaged and was begun anew: the event log")
+        assert not event.by
         kept = path.with_name("ledger.db.corrupt-20231114T221320Z")
         assert str(kept) in event.detail
         assert kept.read_bytes().startswith(b"this is not SQLite")
+
+    def test_what_people_ordered_is_taken_over_from_whatever_can_be_read(
+        self, opened: Open, path: Path
+    ) -> None:
+        ledger = opened()
+        with ledger.together():
+            for number in range(300):
+                ledger.put(hold(f"r{number:03}"), f"app{number:03}")
+                ledger.put_applied(app(f"app{number:03}", web="d1"))
+        ledger.close()
+        content = path.read_bytes()
+        page = content.index(b"holdapp150") // 4096 * 4096
+        path.write_bytes(content[:page] + os.urandom(4096) + content[page + 4096 :])
+        ledger = opened()
+        assert ledger.problem() == ""
+        held = ledger.all(Hold)
+        assert {"app000", "app299"} <= held.keys()
+        assert 200 < len(held) < 300
+        assert all(one == hold(f"r{name.removeprefix('app')}") for name, one in held.items())
+        assert len(ledger.applied()) == 300
+        (loss,) = ledger.losses()
+        assert not loss.whole
+        assert "maybe some of what people ordered" in loss.text
+        assert ledger.events()[-1].reason == loss.text
+        # It is in the new file, and told until a person has removed the old one.
+        ledger = opened()
+        assert ledger.all(Hold) == held
+        assert ledger.losses() == (loss,)
+        Path(loss.file).unlink()
+        assert ledger.losses() == ()
+        assert opened().losses() == ()
+
+    def test_of_a_file_of_which_nothing_can_be_read_that_is_said(
+        self, opened: Open, path: Path
+    ) -> None:
+        path.parent.mkdir()
+        path.write_bytes(b"this is not SQLite" * 1_000)
+        (loss,) = opened().losses()
+        assert (loss.whole, loss.taken_over) == (False, 0)
+        assert "and with it what people ordered" in loss.text
+
+    @given(st.data())
+    @settings(max_examples=30, deadline=None)
+    def test_whatever_is_damaged_it_begins_and_nothing_is_made_up(self, data: Any) -> None:
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "ledger.db"
+            ledger = SqliteLedger(path, settings=LedgerSettings(), clock=StillClock())
+            with ledger.together():
+                for number in range(60):
+                    ledger.put(hold(f"r{number}"), f"app{number}")
+            for number in range(20):
+                ledger.append(step(number, detail="x" * 500))
+            ledger.close()
+            content = bytearray(path.read_bytes())
+            pages = st.integers(0, len(content) // 4096 - 1)
+            for page in data.draw(st.lists(pages, min_size=1, max_size=4)):
+                junk = data.draw(st.sampled_from([bytes(4096), b"\xff" * 4096, content[:4096]]))
+                content[page * 4096 : page * 4096 + 4096] = junk
+            path.write_bytes(content)
+            ledger = SqliteLedger(path, settings=LedgerSettings(), clock=StillClock())
+            held = ledger.all(Hold)
+            ledger.append(step())
+            ledger.events()
+            assert ledger.problem() == ""
+            ledger.close()
+            assert all(one == hold(f"r{name.removeprefix('app')}") for name, one in held.items())
 
     @pytest.mark.parametrize("touch", ["append", "events"])
     def test_damage_while_it_runs_loses_only_the_log(
@@ -733,8 +816,7 @@ def test_the_log_of_what_was_written_does_not_grow_for_ever(opened: Open, path: 
     ledger = opened()
     for number in range(60):
         ledger.append(*(step(number, detail="x" * 4_000) for _ in range(50)))
-        if ledger._mover:
-            ledger._mover.join()
+        ledger._mover.wait()
     assert path.with_name("ledger.db-wal").stat().st_size < 8 << 20
     assert path.stat().st_size > 8 << 20
     assert len(opened().events(EventQuery(limit=10))) == 10
