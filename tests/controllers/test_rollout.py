@@ -988,3 +988,26 @@ async def test_going_back_from_what_cannot_be_read_says_so(world):
             await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
         assert "podvisor status web" in met.value.hint
         assert unit(world) == "v=2"
+
+
+@pytest.mark.parametrize("good", [None, "v=0"], ids=["first", "later"])
+async def test_a_release_is_not_good_since_the_one_before_was_down_already(world, good):
+    """A comment restarts nothing; the unit that it stands in never was well."""
+    rollout = RolloutSettings(settle=SETTLE, gate_timeout=1_000, rollback=False)
+    world.settings = msgspec.structs.replace(world.settings, rollout=rollout)
+    async with world.running() as daemon:
+        if good:
+            await world.push(daemon, {"web/web.container": good})
+            await anyio.sleep(60)
+        world.machine.broken.add("web.service")
+        await world.push(daemon, {"web/web.container": "v=1"})
+        await anyio.sleep(2)
+        await world.push(daemon, {"web/web.container": "v=1 #more"})
+        await anyio.sleep(100)
+        assert len(world.events(EventKind.APPLIED)) == bool(good)
+        assert state(daemon) is AppState.FAILING
+        world.machine.broken.clear()
+        await anyio.sleep(1_000)
+        (*_, applied) = world.events(EventKind.APPLIED)
+        assert applied.revision == world.ledger.rollouts("web")[-1].revision
+        assert state(daemon) is AppState.READY

@@ -64,11 +64,16 @@ def begin_trial(
     app: DesiredApp,
     observed: Observed,
     *,
+    last_good: DesiredApp | None,
     images: dict[str, str],
     changing: Collection[str],
     now: float,
 ) -> Rollout:
-    """Return the record of a trial that begins; `changing` are the units that it (re)starts."""
+    """Return the record of a trial that begins; `changing` are the units that it (re)starts.
+
+    What is down already is not its fault, as long as it is a unit of the release that was good
+    last: one that came with a release since, which was on trial, never was.
+    """
     wanted = should_run(app.runtime_units, observed.targets, observed.needed_by)
     names = app.runtime_units
     down = {name for name in wanted if not observed.unit(name).is_up}
@@ -79,12 +84,16 @@ def begin_trial(
         for user in observed.needed_by.get(name, ())
         if not observed.unit(user).is_up
     )
+    good = last_good.runtime_units if last_good and stands(last_good, observed.applied) else {}
+    unproven = {
+        name for name, unit in names.items() if name not in good or good[name].digest != unit.digest
+    }
     return Rollout.of(
         app,
         release=release_id(app.content, images),
         images=images,
         began_at=now,
-        ignored_units=tuple(sorted(down.difference(changing))),
+        ignored_units=tuple(sorted(down.difference(changing, unproven))),
     )
 
 

@@ -62,6 +62,7 @@ def ask_gate(
         trial = gate.begin_trial(
             wanted,
             observed,
+            last_good=deployment.last_good,
             images=_images(wanted, observed, attempt.steps),
             changing=untried,
             now=now,
