@@ -11,7 +11,9 @@ import pytest
 
 from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.kit.clock import SystemClock
+from supervisor.model.errors import Finding
 from supervisor.model.image import HeldUpdate, ImageQuestion, ImageVersion, Pin
+from supervisor.model.incident import IncidentCode
 from supervisor.model.observed import AppliedApp
 from supervisor.model.rollout import Hold, Outcome, Rollout, Scale, Suspension
 from supervisor.model.settings import LedgerSettings
@@ -79,6 +81,19 @@ def test_suspend_shows_what_is_held_back(podvisor: Podvisor, daemon: Any) -> Non
     assert "moving it: 1 step held back" in said.out
     assert "restart web.service: its unit changed" in said.out
     assert "db" not in said.out
+
+
+def test_suspend_says_that_it_could_not_be_written_down(podvisor: Podvisor, daemon: Any) -> None:
+    trouble = Finding(
+        message="cannot write the ledger: /state/ledger.db: the disk is full",
+        code=IncidentCode.LEDGER_UNWRITABLE,
+    )
+    status = Status(running=True, version="1", apps=(SUSPENDED,), problems=(trouble,))
+    daemon.answer("/v1/suspend", plain(status))
+    said = podvisor("suspend", "web")
+    assert said.code == 0
+    assert f"this could not be written down: {trouble.message}" in said.err
+    assert "holds until the daemon ends" in said.err
 
 
 def test_suspend_says_who_did_it_and_nothing_of_what_there_is_not(

@@ -9,6 +9,7 @@ from supervisor.cli.daemon.client import ask
 from supervisor.cli.local.offers import offer
 from supervisor.cli.local.times import seconds
 from supervisor.cli.show import screen
+from supervisor.model.incident import IncidentCode
 
 
 @click.command(
@@ -43,7 +44,10 @@ def command(apps: tuple[str, ...], length: float | None, reason: str, as_json: b
         return codes.OK
     from supervisor.cli.show.status_view import show_apps
 
-    show_apps(
-        [one for one in json.loads(answer).get("apps", ()) if not apps or one["name"] in apps]
-    )
+    status = json.loads(answer)
+    show_apps([one for one in status.get("apps", ()) if not apps or one["name"] in apps])
+    for one in status.get("problems", ()):
+        if one.get("code") == IncidentCode.LEDGER_UNWRITABLE:
+            hint = "it holds until the daemon ends, or there is room before: order it again then"
+            screen.complain(f"this could not be written down: {one['message']}", hint)
     return codes.OK
