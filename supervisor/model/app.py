@@ -390,14 +390,3 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Whether what is wanted is another revision than the one that is here."""
         last = self.last_good
         return self.wanted is not None and (last is None or last.content != self.wanted.content)
-
-
-class Generated(msgspec.Struct, frozen=True, kw_only=True):
-    """What Podman's generator made of a set of apps."""
-
-    units: dict[str, tuple[DesiredUnit, ...]]
-    """App name to its units, plain ones included."""
-    options: dict[str, AppOptions] = {}
-    """App name to what its units say of it; nothing for one that says nothing."""
-    findings: dict[str, tuple[Finding, ...]] = {}
-    """App name to what the generator (or the unit file's parser) refused or warned of."""

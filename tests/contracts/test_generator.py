@@ -12,8 +12,9 @@ import pytest
 from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.adapters.quadlet.runner import BINARIES, Runner
 from supervisor.controllers.ports import Generator
-from supervisor.model.app import Candidate, Generated
+from supervisor.model.app import Candidate
 from supervisor.model.errors import Stalled
+from supervisor.model.generated import Generated
 from supervisor.model.quadlet import UnitKind
 from tests.core.candidates import from_texts
 from tests.fakes.machine import Machine

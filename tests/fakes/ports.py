@@ -38,13 +38,13 @@ from supervisor.model.app import (
     ChangeAction,
     ChangeRule,
     DesiredUnit,
-    Generated,
     InstallLine,
 )
 from supervisor.model.certificate import CertificateUse
 from supervisor.model.commit_status import CommitStatus
 from supervisor.model.ending import Ending
 from supervisor.model.errors import Failure, Finding, OutOfReach, Retry, Stalled
+from supervisor.model.generated import Generated
 from supervisor.model.health import CheckRun, ContainerHealth, OnFailure, PlayedContainer, Probe
 from supervisor.model.image import (
     ImageKey,

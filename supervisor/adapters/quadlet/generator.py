@@ -33,8 +33,9 @@ from supervisor.core.render.reading import Reading
 from supervisor.core.render.vocabulary import Vocabulary, report_unknown
 from supervisor.kit.process import Completed
 from supervisor.kit.threads import aside
-from supervisor.model.app import Candidate, DesiredApp, Generated
+from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Finding, Retry
+from supervisor.model.generated import Generated
 from supervisor.model.quadlet import UnitKind
 
 _REMEMBERED = 4

@@ -25,10 +25,11 @@ from supervisor.core.files.secret_files import is_secret, read_secret_files
 from supervisor.core.files.templates import rendered_findings
 from supervisor.core.render.drop_ins import shaped_outside
 from supervisor.core.render.generator_errors import is_staged
-from supervisor.model.app import AppOptions, Candidate, DesiredApp, Generated
+from supervisor.model.app import AppOptions, Candidate, DesiredApp
 from supervisor.model.certificate import DesiredCertificate
 from supervisor.model.certificate_settings import CertificateSettings
 from supervisor.model.errors import Failure, Finding
+from supervisor.model.generated import Generated
 from supervisor.model.source import AppRevision, TreeFile
 
 _LARGEST_AGE_FILE = 1 << 20

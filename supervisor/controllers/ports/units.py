@@ -4,8 +4,9 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-from supervisor.model.app import Candidate, Generated
+from supervisor.model.app import Candidate
 from supervisor.model.ending import Ending
+from supervisor.model.generated import Generated
 from supervisor.model.health import CheckRun
 from supervisor.model.log import LogLine
 from supervisor.model.observed import JobFailed, Manifest, ObservedApp, UnitState

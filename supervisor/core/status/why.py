@@ -119,9 +119,8 @@ def _why_released(
     if tried and (pins := images_between(before, tried)):
         yield from _why_images(material, pins, began_at)
     else:
-        author = tried.author if tried else ""
         yield from _why_tried(tried)
-        yield from _why_revision(material, applied, began_at, author=author)
+        yield from _why_revision(material, applied, began_at)
 
 
 def _why_held(material: Material, held: Hold) -> Cause:
@@ -167,13 +166,10 @@ def _why_images(material: Material, pins: Sequence[Pin], began_at: float) -> Ite
 
 
 def _why_revision(
-    material: Material, one: AppliedApp | Rollout | Event, before: float, *, author: str
+    material: Material, one: AppliedApp | Rollout | Event, before: float
 ) -> Iterator[Cause]:
-    """Say when the source of this came to its revision, whose it is, and how that was noticed.
-
-    `author` is who made it, for where the log does not go back so far.
-    """
-    source, revision = one.source, one.revision
+    """Say when the source of this came to its revision, whose it is, and how that was noticed."""
+    source, revision, author = one.source, one.revision, one.author
     if not revision:
         return
     came = [one for one in material.of_sources if one.source == source and one.time <= before + 1]
@@ -221,7 +217,7 @@ def _newer(material: Material) -> Iterator[Fact]:
     newest = material.rollouts[-1] if material.rollouts else None
     release = material.applied.release if material.applied else ""
     if newest and newest.release != release:
-        came = _why_revision(material, newest, newest.began_at, author=newest.author)
+        came = _why_revision(material, newest, newest.began_at)
         causes = (*_why_tried(newest), *came)
         what = f"{short_id(newest.revision)}{_quoted(newest.subject)}"
         if newest.outcome is Outcome.FAILED:
@@ -249,7 +245,7 @@ def _refused(material: Material) -> Iterator[Fact]:
         return
     what = f"{short_id(last.revision)} is refused" if last.revision else "its newest is refused"
     place = f" ({last.subject})" if last.subject else ""
-    causes = _why_revision(material, last, last.time, author=last.author)
+    causes = _why_revision(material, last, last.time)
     text = with_why(f"{what}{place}", last.reason)
     yield Fact(about=FactKind.NEWER, text=text, at=last.time, causes=tuple(causes))
 
@@ -314,7 +310,7 @@ def _units(material: Material) -> Iterator[Fact]:
         if tried and step.ok:
             text = f"{short_id(tried.revision)}{_quoted(tried.subject)} came"
             causes.append(Cause(text=text, at=tried.began_at))
-            causes += _why_revision(material, tried, tried.began_at, author=tried.author)
+            causes += _why_revision(material, tried, tried.began_at)
         text = step_in_words(step)
         told.append(Fact(about=FactKind.UNIT, text=text, at=step.time, causes=tuple(causes)))
     yield from told[-_MOST_UNITS:]

@@ -105,7 +105,7 @@ def test_a_release_comes_of_a_commit_and_that_of_a_webhook() -> None:
 
 def test_the_author_of_a_release_is_known_also_where_the_log_does_not_go_back_so_far() -> None:
     release = msgspec.structs.replace(LAST, author="Ann “pi” (page)")
-    said = told(of_sources=(), rollouts=(release,))
+    said = told(of_sources=(), applied=applied(release), rollouts=(release,))
     assert lines(said)[1] == '< the author of bbbbbbbb is “Ann "pi" (page)”'
 
 
