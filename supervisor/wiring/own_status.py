@@ -49,7 +49,7 @@ class OwnStatus(msgspec.Struct, frozen=True, kw_only=True):
             yield Finding(
                 message=loss.text,
                 hint=loss.hint,
-                command=f"rm {shlex.quote(loss.file)}",
+                command=f"rm {shlex.quote(loss.file)}*",
                 code=IncidentCode.LEDGER_LOST,
                 subject=PurePath(loss.file).name,
             )

@@ -7,6 +7,7 @@ import pytest
 from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.notify import Outbox
 from supervisor.model.notify_settings import NotifySettings
+from supervisor.model.observed import UnitState
 from supervisor.model.setting_types import Seconds, SecretRef
 from supervisor.model.status import AppState
 
@@ -110,6 +111,36 @@ async def test_replicas_that_stopped_with_the_session_are_started_without_a_try(
             assert not any(one.failures for one in world.ledger.repairs().values())
             assert {one.state for one in daemon.service.status().apps} == {AppState.READY}
     assert world.messenger.titles == []
+
+
+@pytest.mark.parametrize(("restarts", "told"), [(1, 0), (2, 2)])
+async def test_what_only_came_up_at_the_second_go_of_a_boot_is_well(world, restarts, told):
+    world.settings = msgspec.structs.replace(
+        world.settings, notify={"phone": NotifySettings(url=PHONE)}
+    )
+    async with world.running():
+        await anyio.sleep(100)
+    world.systemd.boots()
+    world.machine.running |= {f"unit{number}.service": "" for number in (1, 2, 3)}
+    up = UnitState(
+        name="unit0.service", load="loaded", active="activating", sub="auto-restart", restarts=1
+    )
+    world.systemd.states["unit0.service"] = msgspec.structs.replace(up, restarts=restarts - 1)
+    async with world.running():
+        await anyio.sleep(3)
+        world.systemd.states["unit0.service"] = msgspec.structs.replace(
+            up,
+            active="active",
+            sub="running",
+            restarts=restarts,
+            active_since=world.clock.now(),
+            ever_started=True,
+        )
+        world.systemd.has_booted()
+        world.systemd.changes.queue.put_nowait("unit0.service")
+        await anyio.sleep(1_000)
+        assert len(world.messenger.titles) == told
+        assert wrong(world) == set()
 
 
 async def test_a_replica_that_never_starts_is_tried_with_patience_after_a_boot_too(world):

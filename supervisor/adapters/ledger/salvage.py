@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from supervisor.adapters.ledger.schema import move_aside
+from supervisor.adapters.ledger import schema
 from supervisor.model.ledger_documents import KINDS, Document
 from supervisor.model.ledger_loss import LedgerLoss
 
@@ -34,7 +34,7 @@ def set_aside(path: Path, *, now: float, is_known: bool) -> tuple[Documents | No
     None where all of it `is_known` anyway. Raises OSError if it cannot be moved.
     """
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
-    file = move_aside(path, stamp=stamp)
+    file = schema.move_aside(path, stamp=stamp)
     if is_known:
         return None, LedgerLoss(file=str(file), whole=True)
     found, is_whole = salvage(file)
@@ -68,13 +68,13 @@ def _rows(path: Path) -> tuple[_Rows, bool]:
     is_whole = True
     until = time.monotonic() + _LONGEST_SECONDS
     try:
-        connection = sqlite3.connect(path, isolation_level=None)
+        connection = sqlite3.connect(f"{schema.address(path)}?mode=ro", uri=True)
     except sqlite3.Error:
         return rows, False
     with contextlib.closing(connection):
         connection.text_factory = bytes
         connection.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
-        for pragma in ("query_only=ON", "trusted_schema=OFF", "cell_size_check=ON"):
+        for pragma in ("trusted_schema=OFF", "cell_size_check=ON"):
             with contextlib.suppress(sqlite3.Error):
                 connection.execute(f"PRAGMA {pragma}")
         for kind in KINDS.values():

@@ -111,10 +111,8 @@ def _opened_for_reading(path: Path) -> sqlite3.Connection:
         return _empty()
     # Without a WAL nobody has it open, and SQLite would make one even for a reader.
     unused = not path.with_name(f"{path.name}-wal").exists()
-    # Not `as_uri()`: it imports half of the network's modules.
-    name = str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-    address = f"file://{name}?mode=ro{'&immutable=1' if unused else ''}"
-    connection = sqlite3.connect(address, uri=True, timeout=_READER_WAITS_SECONDS)
+    name = f"{address(path)}?mode=ro{'&immutable=1' if unused else ''}"
+    connection = sqlite3.connect(name, uri=True, timeout=_READER_WAITS_SECONDS)
     with _closed_on_error(connection):
         version = _version(connection)
         if version > len(MIGRATIONS):
@@ -128,6 +126,13 @@ def _opened_for_reading(path: Path) -> sqlite3.Connection:
                 hint="start the daemon once; it brings the ledger up to date",
             )
     return connection
+
+
+def address(path: Path) -> str:
+    """Return a path as SQLite takes it before options."""
+    # Not `as_uri()`: it imports half of the network's modules.
+    name = str(path.absolute()).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+    return f"file://{name}"
 
 
 def contents(

@@ -36,6 +36,10 @@ UNMET_SECONDS = 3600
 SETTLE_SECONDS = 30
 """A crash loop is not over because the unit runs at this very moment; for each time."""
 
+ONCE_SECONDS = 20.0
+"""After the first time that systemd restarted it: at a boot much comes up at the second go only,
+and that is over before a notifier tells of it (`after`)."""
+
 
 def files_of(app: str) -> str:
     """Return what stands for an app's files in the memory of repairs; no unit has such a name."""
@@ -84,7 +88,8 @@ def test_again_at(tested_at: float, now: float) -> float:
 
 def calm_at(state: UnitState) -> float:
     """When a unit that systemd has restarted by itself may be called well, if it runs on."""
-    return state.active_since + calm_seconds(state.restarts)
+    once = state.restarts == 1
+    return state.active_since + (ONCE_SECONDS if once else calm_seconds(state.restarts))
 
 
 def calm_seconds(restarts: int) -> float:
