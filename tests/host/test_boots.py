@@ -9,11 +9,13 @@ from tests.host.scenes import (
     WANTED,
     app_of,
     deploy,
+    deploy_folder,
     events,
     ready,
     service,
     sleeper,
     states,
+    status,
     stop_podvisor,
     wait_for_states,
 )
@@ -86,3 +88,12 @@ def test_what_a_boot_and_a_push_before_it_come_to(host, tmp_path, *, whole):
         assert when["unmet"] == f"ConditionPathExists=/home/{user.name}/mnt"
         assert user.podvisor("plan", "--exit-code", check=False).returncode != 2
         assert not [one for one in events(user, unit="calm.service") if one["step"] == "restart"]
+
+
+def test_a_session_that_ends_under_it_leaves_nothing_that_is_wrong(user):
+    deploy_folder(user, {f"{name}/{name}.service": service() for name in ("one", "two", "three")})
+    ready(user, "one", "two", "three")
+    boot_again(user)
+    user.wait_for(lambda: user.unit_state("podvisor.service")["ActiveState"] == "active")
+    ready(user, "one", "two", "three")
+    assert not status(user).get("incidents")
