@@ -44,8 +44,10 @@ class Rollout(AppRevision, frozen=True, kw_only=True, omit_defaults=True):
     """The last lines of what failed, where `reason` ends with them."""
     blamed: tuple[Pin, ...] = ()
     """If it failed: versions of images that are all in which it differs from the last good one."""
+    down_before: tuple[str, ...] = ()
+    """Units that were down before it came, and that it does not change."""
     ignored_units: tuple[str, ...] = ()
-    """Units that were down before it came, and that it does not change: not its fault."""
+    """Those of them that the last good release has as well: not its fault."""
 
     @property
     def order(self) -> tuple[float, str]:

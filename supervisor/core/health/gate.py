@@ -93,6 +93,7 @@ def begin_trial(
         release=release_id(app.content, images),
         images=images,
         began_at=now,
+        down_before=tuple(sorted(down.difference(changing))),
         ignored_units=tuple(sorted(down.difference(changing, unproven))),
     )
 

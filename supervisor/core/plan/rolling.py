@@ -43,7 +43,7 @@ def in_turns(
     trial, settle = trial_of(app, observed) or next(begins, None), settle_of(app, settings)
     # What was down before, and is left as it is, is no reason to wait.
     counts = set(should_run(app.runtime_units, observed.targets, observed.needed_by))
-    counts.difference_update(trial.ignored_units if trial else ())
+    counts.difference_update(trial.down_before if trial else ())
 
     def lacking(name: str, unit: DesiredUnit) -> Lack | None:
         """Say what one lacks: of those that are still to move, only whether they are unwell."""
