@@ -86,9 +86,8 @@ def incidents(
     """Return all that is wrong, by its key; of several things with one key the first.
 
     What is `known` of an app goes on until it is looked at after a start, and while a pass changes
-    it: only one at rest tells what is over.
-    So it does of one that is suspended, until it is seen to be over; what a person does to it
-    meanwhile is nobody's news.
+    it: only one at rest tells what is over. So it does of one that is suspended, until it is seen
+    to be over; what a person does to it meanwhile is nobody's news.
     """
     found: dict[str, Incident] = {}
     unseen = (one for one in (known or {}).values() if not one.app and _is_unseen(one, status))
