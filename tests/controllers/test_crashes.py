@@ -207,3 +207,17 @@ async def test_of_one_whose_words_nobody_has_that_is_said(world, driver, said):
         assert (unit.log, unit.more, unit.log_driver) == ((), said, driver)
         (incident,) = world.ledger.all(Incident).values()
         assert said in f"{incident.text} {incident.hint}"
+
+
+async def test_what_a_change_starts_has_nothing_of_the_crashes_before_held_against_it(world):
+    world.reader.put("home", {"web/web.container": "v=1"})
+    async with world.running() as daemon:
+        world.machine.broken.add("web.service")
+        world.systemd.dies("web.service")
+        await anyio.sleep(300)
+        assert world.ledger.repairs()["web.service"].failures > 2
+        assert daemon.board.apps["web"].state is AppState.FAILING
+        world.machine.broken.clear()
+        await world.push(daemon, {"web/web.container": "v=2"})
+        assert daemon.board.apps["web"].state is AppState.READY
+        assert not world.ledger.repairs().get("web.service")

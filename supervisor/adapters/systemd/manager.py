@@ -283,7 +283,9 @@ class SystemdManager:
             return None
         if result:
             # The journal's clock and this one are the same; a second earlier costs nothing.
-            ending = await self._ending(unit, since=began - 1, patient=True)
+            # What was not begun says nothing: whoever looks for what it needs must not be late.
+            patient = result != "dependency"
+            ending = await self._ending(unit, since=began - 1, patient=patient)
             return JobFailed(unit=unit, result=result, detail=str(ending))
         if connection.lost:
             raise out_of_reach(

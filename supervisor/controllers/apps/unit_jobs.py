@@ -132,8 +132,11 @@ class UnitJobs(msgspec.Struct, frozen=True, kw_only=True):
         return JobFailed(unit=unit, result="timeout", detail=detail)
 
     def remember(self, step: StartUnit | RestartUnit | ReloadUnit | LeaveUnit) -> None:
-        """Record what was tried, even in vain: the next try is a repair, with its backoff."""
+        """Record what was tried, even in vain: the next try is a repair, with its backoff.
+
+        What is started for a change is something else than what was brought back in vain before.
+        """
         if step.inputs:
             self.ledger.put_unit(step.app, step.unit, step.inputs)
-        if isinstance(step, StartUnit | RestartUnit) and step.repair:
-            self.ledger.put_repairs([step.repair])
+        if isinstance(step, StartUnit | RestartUnit):
+            self.ledger.put_repairs([step.repair or RepairState(unit=step.unit)])
