@@ -58,6 +58,11 @@ class News(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """What it is about, in a word or two."""
         return self.app or self.about or "podvisor"
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it says that something is not wrong any more."""
+        return self.is_end and self.lasts is Lasts.OPEN
+
 
 class Told(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Something that lasts, and that was told."""

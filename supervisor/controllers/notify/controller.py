@@ -181,7 +181,7 @@ class NotifyController(msgspec.Struct, kw_only=True):
         if not self.board.has_looked:
             happened = tuple(one for one in outbox.waiting if one.lasts is Lasts.ONCE)
             return msgspec.structs.replace(outbox, waiting=happened)
-        apps = {one.app for one in outbox.waiting if one.app and box.is_over(one)}
+        apps = {one.app for one in outbox.waiting if one.app and one.is_over}
         busy = frozenset(filter(self._is_busy, apps))
         self._busy = frozenset(filter(self._is_busy, self._busy)) | busy
         return box.without_ends(outbox, busy)

@@ -51,7 +51,7 @@ def message_of(
     """
     batch = sorted(batch, key=_rank)
     told = {one.key for one in batch}
-    praised = {one.who for one in batch if _is_over(one) or _is_deployed(one)}
+    praised = {one.who for one in batch if one.is_over or _is_deployed(one)}
     rest = [one for one in open_now if one.key not in told and one.who in praised]
     return Message(
         title=plain(f"{host}: {_headline(batch, rest)}", LONGEST_TITLE),
@@ -72,10 +72,6 @@ def plain(text: str, longest: int) -> str:
     line = " ".join(line.split())
     line = _MENTION.sub(lambda found: found[0] + _JOINER, line)
     return line if len(line) <= longest else f"{line[: longest - 1]}…"
-
-
-def _is_over(one: News) -> bool:
-    return one.is_end and one.lasts is Lasts.OPEN
 
 
 def _rank(one: News) -> int:

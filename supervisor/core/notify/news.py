@@ -176,7 +176,7 @@ def counted(batch: Iterable[News], *, ailing: Collection[str] = ()) -> str:
         word = _NAMES[one.kind]
         if one.is_gone:
             word = _GONE
-        elif one.is_end and one.lasts is Lasts.OPEN:
+        elif one.is_over:
             word = _OVER if one.who in ailing else _NAMES[NotifyKind.RECOVERED]
         numbers[word] = numbers.get(word, 0) + 1
     return ", ".join(count(number, *word) for word, number in numbers.items())

@@ -101,13 +101,8 @@ def noticed(
 
 def without_ends(outbox: Outbox, apps: Collection[str]) -> Outbox:
     """Return the outbox without what is over of these apps: that may be so no more."""
-    waiting = tuple(one for one in outbox.waiting if not (is_over(one) and one.app in apps))
+    waiting = tuple(one for one in outbox.waiting if not (one.is_over and one.app in apps))
     return replace(outbox, waiting=waiting)
-
-
-def is_over(one: News) -> bool:
-    """Whether it says that something is not wrong any more."""
-    return one.is_end and one.lasts is Lasts.OPEN
 
 
 def due_at(
