@@ -8,7 +8,8 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.state.suspensions import Suspensions
-from supervisor.core.status.last_known import by_app, last_known
+from supervisor.core.status.incidents import by_app
+from supervisor.core.status.last_known import last_known
 from supervisor.model.incident import Incident
 from supervisor.model.status import AppStatus
 
@@ -29,9 +30,9 @@ class LastKnown(msgspec.Struct, frozen=True, kw_only=True):
 
     def of(self, name: str) -> AppStatus | None:
         """Return how one app stood last; None if nothing is remembered of it."""
-        if name not in known_apps(self.ledger):
-            return None
-        return self._of(name, by_app(self.ledger.all(Incident)).get(name, ()))
+        incidents = [one for one in self.ledger.all(Incident).values() if one.app == name]
+        is_known = incidents or self.ledger.applied_app(name) or self.ledger.rollouts(name)
+        return self._of(name, incidents) if is_known else None
 
     def apps(self) -> dict[str, AppStatus]:
         """Return those that do not stand on the board, by name."""

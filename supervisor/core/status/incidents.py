@@ -89,17 +89,28 @@ def incidents(
     it: only one at rest tells what is over. So it does of one that is suspended, until it is seen
     to be over; what a person does to it meanwhile is nobody's news.
     """
+    known = known or {}
     found: dict[str, Incident] = {}
-    unseen = (one for one in (known or {}).values() if not one.app and _is_unseen(one, status))
+    unseen = (one for one in known.values() if not one.app and _is_unseen(one, status))
     for one in (*_of_podvisor(status), *_of_sources(status), *unseen):
         found.setdefault(one.key, one)
+    before = by_app(known)
     for app in status.get("apps", ()):
         stale = app.get("stale", False)
         for one in () if stale else _of_app(app, now):
             found.setdefault(one.key, one)
-        for one in (known or {}).values():
-            if one.app == app["name"] and (stale or _goes_on(one, app)):
+        for one in before.get(app["name"], ()):
+            if stale or _goes_on(one, app):
                 found.setdefault(one.key, one)
+    return found
+
+
+def by_app(incidents: Mapping[str, Incident]) -> dict[str, list[Incident]]:
+    """Return those of apps, by the name of the app."""
+    found: dict[str, list[Incident]] = {}
+    for one in incidents.values():
+        if one.app:
+            found.setdefault(one.app, []).append(one)
     return found
 
 

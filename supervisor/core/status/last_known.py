@@ -84,15 +84,6 @@ def _unit(
     return unit
 
 
-def by_app(incidents: Mapping[str, Incident]) -> dict[str, list[Incident]]:
-    """Return those of apps, by the name of the app."""
-    found: dict[str, list[Incident]] = {}
-    for one in incidents.values():
-        if one.app:
-            found.setdefault(one.app, []).append(one)
-    return found
-
-
 def _state(incidents: Iterable[Incident]) -> AppState:
     states = {_OTHER_STATES.get(one.code, AppState.FAILING) for one in incidents}
     return next((AppState(word) for word in BAD if word in states), AppState.UNKNOWN)
