@@ -14,6 +14,7 @@ from supervisor.core.status.in_words import (
     health_in_words,
     need_in_words,
     orders_in_words,
+    trial_in_words,
     troubles,
     without_log,
 )
@@ -65,7 +66,7 @@ def wrong(app: dict[str, Any], incidents: list[dict[str, Any]], now: float) -> N
     command = f"podvisor status {name}" if rest else first.get("command", "")
     for hint in filter(None, (first.get("hint"), command)):
         say("  ", (hint, "dim"))
-    for order in orders_in_words({**app, "gate": ""}, now):
+    for order, _ in orders_in_words(app, now):
         say("  ", ("… ", "warn"), order)
 
 
@@ -150,7 +151,8 @@ def details(
     shown = [unit for unit in units if all_units or is_troubled(unit)]
     findings, waiting = app.get("findings", ()), [*map(need_in_words, app.get("waiting", ()))]
     is_told = any(map(app.get("gate", "").startswith, _subjects(incidents)))
-    orders = list(orders_in_words({**app, "gate": ""} if is_told else app, now))
+    trial = "" if is_told else trial_in_words(app)
+    orders = [*filter(None, [trial]), *(text for text, _ in orders_in_words(app, now))]
     updates = app.get("updates", ())
     certificates = app.get("certificates", ())
     if not (incidents or shown or findings or waiting or orders or updates or certificates):

@@ -64,32 +64,38 @@ def apps_in_words(apps: Sequence[dict[str, Any]]) -> str:
     return f"{count(len(apps), 'app')}: {parts}"
 
 
-def orders_in_words(app: dict[str, Any], now: float) -> Iterator[str]:
-    """What people ordered of it, and what its gate waits for."""
+def trial_in_words(app: dict[str, Any]) -> str:
+    """Say what its gate waits for; empty if for nothing."""
+    return f"on trial: {app['gate']}" if app.get("gate") else ""
+
+
+def orders_in_words(app: dict[str, Any], now: float) -> Iterator[tuple[str, str]]:
+    """Yield what people ordered of it, each with the command that takes it back."""
     name = app["name"]
-    if app.get("gate"):
-        yield f"on trial: {app['gate']}"
+    resume = f"podvisor resume {name}"
     if held := app.get("held"):
-        yield hold_in_words(
+        text = hold_in_words(
             name,
             held["revision"],
             instead_of=held["instead_of"],
             images=held.get("images", ""),
             by=held.get("by", ""),
         )
+        yield text, resume
     for scale in app.get("scales", ()):
         asked = count(scale["replicas"], "replica")
         since = relative(scale["at"], now=now)
         why = f", {scale['reason']}" if scale.get("reason") else ""
         says = f"its file says {scale['instead_of']}"
-        yield f"{scale['unit']} was scaled to {asked} {since}{_by(scale)}{why}; {says}"
+        text = f"{scale['unit']} was scaled to {asked} {since}{_by(scale)}{why}; {says}"
+        yield text, f"podvisor scale {name}"
     if order := app.get("suspension"):
         until = order.get("until", 0.0)
         end = f"ends {relative(until, now=now)}" if until else "until podvisor resume"
         why = f", {order['reason']}" if order.get("reason") else ""
         text = f"suspended {relative(order['at'], now=now)}{_by(order)} ({end}){why}"
         steps = len(app.get("held_back", ()))
-        yield f"{text}: {count(steps, 'step')} held back" if steps else text
+        yield f"{text}: {count(steps, 'step')} held back" if steps else text, resume
 
 
 def _by(order: dict[str, Any]) -> str:

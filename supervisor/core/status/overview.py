@@ -12,16 +12,10 @@ from supervisor.core.images.words import update_in_words
 from supervisor.core.status.in_words import (
     need_in_words,
     orders_in_words,
+    trial_in_words,
     trouble_in_words,
     unknown_in_words,
 )
-
-_ENDS_OF_ORDERS = {
-    "held": "podvisor resume {app}",
-    "scales": "podvisor scale {app}",
-    "suspension": "podvisor resume {app}",
-}
-"""What people order of an app, and what takes that back."""
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,8 +80,8 @@ def _changes(app: dict[str, Any]) -> Iterator[Line]:
     if app["state"] != "changing":
         return
     name = app["name"]
-    if app.get("gate"):
-        yield Line(app=name, text=f"on trial: {app['gate']}")
+    if trial := trial_in_words(app):
+        yield Line(app=name, text=trial)
     for one in app.get("waiting", ()):
         yield Line(app=name, text=need_in_words(one))
     if app.get("rolling"):
@@ -98,10 +92,8 @@ def _changes(app: dict[str, Any]) -> Iterator[Line]:
 
 def _waits(app: dict[str, Any], now: float, *, is_changing: bool) -> Iterator[Line]:
     name = app["name"]
-    for ordered, command in _ENDS_OF_ORDERS.items():
-        mine = {"name": name, ordered: app.get(ordered), "held_back": app.get("held_back", ())}
-        for text in orders_in_words(mine, now) if mine[ordered] else ():
-            yield Line(app=name, text=text, command=command.format(app=name))
+    for text, command in orders_in_words(app, now):
+        yield Line(app=name, text=text, command=command)
     for one in () if is_changing else app.get("waiting", ()):
         yield Line(app=name, text=need_in_words(one))
     if app["state"] == "kept":
