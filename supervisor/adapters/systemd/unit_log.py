@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from supervisor.core.status.journal_entries import FIELDS, Asides, read_entry
+from supervisor.core.status.journal_entries import FIELDS, TIMES_READ, Asides, read_entry
 from supervisor.kit.plain_text import plain_line
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Retry
@@ -11,8 +11,6 @@ from supervisor.model.log import LogLine
 _LONGEST = 1_000
 _TIMEOUT_SECONDS = 5.0
 _OUTPUT_BYTES = 8 << 20
-_TIMES_READ = 2
-"""Of each entry there may be a copy."""
 
 
 async def unit_log(unit: str, *, limit: int) -> list[LogLine]:
@@ -22,7 +20,7 @@ async def unit_log(unit: str, *, limit: int) -> list[LogLine]:
     """
     words = ["journalctl", "--user", "--quiet", "--no-pager", "--output=json"]
     words += [f"--output-fields={','.join(FIELDS)}"]
-    words += [f"--lines={_TIMES_READ * limit}", f"--unit={unit}"]
+    words += [f"--lines={TIMES_READ * limit}", f"--unit={unit}"]
     try:
         done = await run(words, timeout_seconds=_TIMEOUT_SECONDS, output_limit=_OUTPUT_BYTES)
     except (ProcessError, OSError) as error:

@@ -5,11 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from supervisor.cli.daemon.client import Refused
-from supervisor.core.status.journal_entries import FIELDS, Asides, read_entry
+from supervisor.core.status.journal_entries import FIELDS, TIMES_READ, Asides, read_entry
 
 _FIELDS = (*FIELDS, "_SYSTEMD_USER_UNIT", "USER_UNIT")
-_TIMES_READ = 2
-"""Of each entry there may be a copy."""
 
 
 class Line(NamedTuple):
@@ -32,7 +30,7 @@ def unit_lines(
     Raises Refused where there is no journal to be read.
     """
     words = ["journalctl", "--user", "--quiet", "--no-pager", "--all", "--output=json"]
-    words += [f"--output-fields={','.join(_FIELDS)}", f"--lines={_TIMES_READ * newest or 'all'}"]
+    words += [f"--output-fields={','.join(_FIELDS)}", f"--lines={TIMES_READ * newest or 'all'}"]
     words += [f"--unit={unit}" for unit in units]
     if since:
         words.append(f"--since=@{since:.6f}")

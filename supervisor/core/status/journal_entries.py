@@ -18,6 +18,8 @@ FIELDS = (
     *("_COMM", "_EXE", "_TRANSPORT", RUNS[0]),
 )
 """What is to be asked for of an entry for all of this."""
+TIMES_READ = 2
+"""So many entries are to be read for one that counts: of each there may be a copy."""
 _PODMANS = ("podman", "exe")
 """Podman, and Podman that has begun itself anew, by way of `/proc/self/exe`."""
 _MOST_AHEAD = 1_000
