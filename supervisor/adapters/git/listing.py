@@ -1,16 +1,11 @@
 """What a store's HEAD holds, after a fetch: its files, and what is refused of them."""
 
+from collections.abc import Iterator, Sequence
+
 from msgspec.structs import replace
 
 from supervisor.adapters.git.errors import StoreBroken
-from supervisor.adapters.git.store import (
-    HEAD,
-    LONGEST_NAME,
-    LONGEST_SUBJECT,
-    Entry,
-    Store,
-    read_entry,
-)
+from supervisor.adapters.git.store import HEAD, Entry, Store, read_entry
 from supervisor.adapters.git.tree_policy import name_problem, refused, screen, too_large
 from supervisor.kit.plain_text import plain_line
 from supervisor.kit.stamps import object_id
@@ -26,7 +21,9 @@ _KINDS = {
 _MODES = {kind: mode for mode, kind in reversed(_KINDS.items())}
 _SUBMODULE = "160000"
 _MAX_TARGET = 4_096
-_MOST_COMMITS, _MOST_PATHS = 100, 5_000
+_LONGEST_SUBJECT, _LONGEST_NAME = 500, 100
+"""Characters that are kept of what a commit says of itself."""
+_MOST_COMMITS, _MOST_PATHS, _MOST_BYTES = 100, 5_000, 4 << 20
 """Of more that come at once, it is not looked for which changed what."""
 
 
@@ -100,16 +97,34 @@ def _parents(commit: bytes) -> list[str]:
 
 async def _commits_since(store: Store, before: str) -> tuple[Commit, ...]:
     try:
-        commits = await store.commits(before, most=_MOST_COMMITS)
+        words = await store.commits(before, most=_MOST_COMMITS, output_limit=_MOST_BYTES)
     except Stalled:  # it says too much
         return ()
+    commits = tuple(_commits(words))
     many = sum(len(one.paths) for one in commits) > _MOST_PATHS
-    return () if many else tuple(commits)
+    return () if many else commits
+
+
+def _commits(words: Sequence[bytes]) -> Iterator[Commit]:
+    """Read what `Store.commits` returns."""
+    at = 0
+    while at < len(words):
+        revision, author, subject = words[at + 1 : at + 4]
+        begin = at = at + 4
+        while at < len(words) and words[at]:
+            at += 1
+        paths = b"\0".join(words[begin:at]).removeprefix(b"\n").decode(errors="replace")
+        yield Commit(
+            revision=revision.decode(),
+            subject=plain_line(subject.decode(errors="replace"), _LONGEST_SUBJECT),
+            author=plain_line(author.decode(errors="replace"), _LONGEST_NAME),
+            paths=tuple(paths.split("\0")) if paths else (),
+        )
 
 
 def _subject(commit: bytes) -> str:
     message = commit.partition(b"\n\n")[2].decode(errors="replace").strip()
-    return plain_line(message.partition("\n")[0], LONGEST_SUBJECT)
+    return plain_line(message.partition("\n")[0], _LONGEST_SUBJECT)
 
 
 def _author(commit: bytes) -> str:
@@ -117,7 +132,7 @@ def _author(commit: bytes) -> str:
     head = commit.partition(b"\n\n")[0]
     line = next((one for one in head.split(b"\n") if one.startswith(b"author ")), b"")
     name = line.removeprefix(b"author ").rpartition(b" <")[0]
-    return plain_line(name.decode(errors="replace"), LONGEST_NAME)
+    return plain_line(name.decode(errors="replace"), _LONGEST_NAME)
 
 
 def _line(file: TreeFile) -> bytes:

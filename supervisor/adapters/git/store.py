@@ -16,10 +16,9 @@ from supervisor.adapters.git.command import git
 from supervisor.adapters.git.errors import StoreBroken, is_damage, last_words, local_failure
 from supervisor.kit.files import write_whole
 from supervisor.kit.folders import remove_tree
-from supervisor.kit.plain_text import plain_line
 from supervisor.kit.threads import in_thread
 from supervisor.model.errors import Retry, Stalled
-from supervisor.model.source import Commit, Snapshot
+from supervisor.model.source import Snapshot
 
 HEAD = "refs/podvisor/head"
 """The newest revision: a commit (or an annotated tag of one), or a tree."""
@@ -29,14 +28,11 @@ _KEEP = "refs/podvisor/keep/"
 _RECORD = "podvisor.json"
 _ASIDE = ".damaged-"
 _READ_LIMIT = 512 << 20
-_MOST_OF_COMMITS = 4 << 20
 _PRUNE_SECONDS = 3_600
 _GC_TIMEOUT_SECONDS = 900.0
 _CROWDED_LOOSE = 8
 """Of objects in one of 256 folders, as `git gc --auto` guesses: about 2,000 in all."""
 _CROWDED_PACKS = 30
-LONGEST_SUBJECT, LONGEST_NAME = 500, 100
-"""Characters that are kept of what a commit says of itself."""
 _LONGEST_HEAD = 4_096
 _FSCK_OF_CONTENT = 1
 """Bit of git-fsck's exit code that a commit which is merely written oddly sets as well."""
@@ -179,15 +175,19 @@ class Store:
         output = await self.run("ls-tree", "-r", "-z", "-l", "--full-tree", treeish)
         return output.split(b"\0")[:-1]
 
-    async def commits(self, since: str, *, most: int) -> list[Commit]:
-        """List commits of HEAD's own line that `since` does not lead to, the newest first."""
+    async def commits(self, since: str, *, most: int, output_limit: int) -> list[bytes]:
+        """List commits of HEAD's own line that `since` does not lead to, the newest first.
+
+        Each is an empty word, its id, its author, its subject, and then the paths that it changes,
+        with a line end before the first of them.
+        """
         output = await self.run(
             *("log", "--first-parent", "-m", "--name-only", "--no-renames", "-z"),
             *("--ignore-missing", f"--max-count={most}", "--format=%x00%H%x00%an%x00%s"),
             *(HEAD, f"^{since}", "--"),
-            output_limit=_MOST_OF_COMMITS,
+            output_limit=output_limit,
         )
-        return [*_commits(output.split(b"\0")[:-1])]
+        return output.split(b"\0")[:-1]
 
     async def objects(self, names: Sequence[str]) -> list[bytes | None]:
         """Return contents by object names, in their order; None for one that is not there."""
@@ -313,23 +313,6 @@ class Store:
 
 def _lines(lines: Iterable[str]) -> bytes:
     return "".join(f"{line}\n" for line in lines).encode()
-
-
-def _commits(words: Sequence[bytes]) -> Iterator[Commit]:
-    """Part what `Store.commits` is told: each begins with an empty word, then a line of paths."""
-    at = 0
-    while at < len(words):
-        revision, author, subject = words[at + 1 : at + 4]
-        begin = at = at + 4
-        while at < len(words) and words[at]:
-            at += 1
-        paths = b"\0".join(words[begin:at]).removeprefix(b"\n").decode(errors="replace")
-        yield Commit(
-            revision=revision.decode(),
-            subject=plain_line(subject.decode(errors="replace"), LONGEST_SUBJECT),
-            author=plain_line(author.decode(errors="replace"), LONGEST_NAME),
-            paths=tuple(paths.split("\0")) if paths else (),
-        )
 
 
 def read_entry(line: bytes) -> Entry:

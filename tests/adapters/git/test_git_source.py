@@ -164,7 +164,7 @@ async def test_a_history_that_was_written_anew_is_taken_as_it_is(sources, upstre
 async def test_commits_that_say_too_much_keep_nothing_back(sources, upstream, monkeypatch):
     base = upstream.commit(upstream.files({"web/a": b"1"}))
     await sources.fetch("home", at(upstream))
-    monkeypatch.setattr("supervisor.adapters.git.store._MOST_OF_COMMITS", 100)
+    monkeypatch.setattr("supervisor.adapters.git.listing._MOST_BYTES", 100)
     for number in range(9):
         base = upstream.commit(upstream.files({"web/a": b"%d" % number}), parent=base)
     read = await sources.fetch("home", at(upstream))
