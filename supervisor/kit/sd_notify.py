@@ -9,14 +9,19 @@ import time
 from collections.abc import MutableMapping
 
 
+def socket_address(told: str) -> str:
+    """Return the address of a socket as $NOTIFY_SOCKET has it."""
+    # An abstract socket is written with `@` for the zero byte that its address begins with.
+    return f"\0{told[1:]}" if told.startswith("@") else told
+
+
 class Notifier:
     """One end of `$NOTIFY_SOCKET`; without such a socket, every call does nothing."""
 
     def __init__(self, address: str = "", *, watchdog_seconds: float = 0.0) -> None:
         self.watchdog_seconds = watchdog_seconds
         """How often systemd wants a sign of life, 0 if never; give it at half of that."""
-        # An abstract socket is written with `@` for the zero byte that its address begins with.
-        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        self._address = socket_address(address)
         self._socket: socket.socket | None = None
         self._status = ""
 

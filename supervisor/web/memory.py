@@ -9,6 +9,8 @@ import os
 import socket
 from collections.abc import MutableMapping
 
+from supervisor.kit.sd_notify import socket_address
+
 NAME = "sessions"
 """By which systemd knows it."""
 
@@ -18,13 +20,11 @@ def new_memory(environ: MutableMapping[str, str] = os.environ) -> int | None:
     address = environ.pop("NOTIFY_SOCKET", "")
     if not address or not environ.pop("FDSTORE", ""):
         return None
-    if address.startswith("@"):
-        address = f"\0{address[1:]}"
     try:
         memory = os.memfd_create(NAME)
         rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [memory]))
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
-            systemd.connect(address)
+            systemd.connect(socket_address(address))
             systemd.sendmsg([f"FDSTORE=1\nFDNAME={NAME}".encode()], [rights])
     except OSError:
         return None
