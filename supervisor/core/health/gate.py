@@ -84,6 +84,7 @@ def begin_trial(
         for user in observed.needed_by.get(name, ())
         if not observed.unit(user).is_up
     )
+    down.difference_update(changing)
     good = last_good.runtime_units if last_good and stands(last_good, observed.applied) else {}
     unproven = {
         name for name, unit in names.items() if name not in good or good[name].digest != unit.digest
@@ -93,8 +94,8 @@ def begin_trial(
         release=release_id(app.content, images),
         images=images,
         began_at=now,
-        down_before=tuple(sorted(down.difference(changing))),
-        ignored_units=tuple(sorted(down.difference(changing, unproven))),
+        down_before=tuple(sorted(down)),
+        ignored_units=tuple(sorted(down - unproven)),
     )
 
 
