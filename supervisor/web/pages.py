@@ -44,6 +44,7 @@ class Pages:
             version=__version__,
             spans=SPANS,
             short_id=short_id,
+            apps_in_words=apps_in_words,
             event_name=event_name,
             percent=words.percent,
             commit_link=words.commit_link,
@@ -73,7 +74,6 @@ class Pages:
         now = time.time()
         return self._environment.get_template(template).render(
             now=now,
-            apps_in_words=apps_in_words,
             overview=lambda status: overview(status, now),
             wrong_after=lambda reply, app: words.wrong_after(reply, app, now),
             since=partial(_since, now),

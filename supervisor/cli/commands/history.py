@@ -30,10 +30,10 @@ def command(app: str, as_json: bool) -> int:
     """Show which revisions of an app were tried here, when, and what came of them.
 
     Each has a release, which is another one when it runs with other images; these are shown with
-    their tags and the beginning of their digests or ids, and with the
-    author of a new commit, as that says itself. `podvisor rollback APP REVISION` goes back to one,
-    by its revision or its release. Below are the volumes that were exported when a release
-    was left; `podvisor restore APP RELEASE` puts them back, too.
+    their tags and the beginning of their digests or ids, and with the author of a new commit, as
+    that says itself. `podvisor rollback APP REVISION` goes back to one, by its revision or its
+    release. Below are the volumes that were exported when a release was left; `podvisor restore APP
+    RELEASE` puts them back, too.
 
     One on `trial` has not passed its gate yet; the first release of an app cannot be taken back, so
     its trial goes on until it is well. One that was `overtaken` had not passed its gate when

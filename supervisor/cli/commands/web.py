@@ -104,16 +104,16 @@ def command(
 
 def _check(access: "Access", *, for_all: bool) -> None:
     """Raise Refused where somebody could order, or look from elsewhere, who says not who it is."""
-    if access.actions and not (access.token or access.user_header):
-        hint = "--token file:PATH, or --user-header NAME behind a reverse proxy"
+    is_asked = access.token or access.user_header
+    hint = "--token file:PATH, or --user-header NAME behind a reverse proxy"
+    if access.actions and not is_asked:
         raise Refused("cannot take orders: there is no way to know whose they are", hint=hint)
     if for_all and (access.user_header or not access.token):
         raise Refused(
             "cannot be there for everybody who reaches this machine: nobody is asked who it is",
             hint="--token file:PATH, without --user-header",
         )
-    if access.is_closed and not (access.token or access.user_header):
-        hint = "--token file:PATH, or --user-header NAME behind a reverse proxy"
+    if access.is_closed and not is_asked:
         raise Refused("nobody could look: there is no way to know who it is", hint=hint)
 
 

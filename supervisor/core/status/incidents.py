@@ -30,7 +30,6 @@ SUSPENDED = "suspended"
 _SEEN_ANYWAY = (IncidentCode.UPDATE_FAILED, IncidentCode.CERTIFICATE_FAILING)
 """Of these an app's state says nothing, nor do its passes."""
 
-_ENDS = "it is over when it has run well: systemctl --user start"
 _RUNS = ("activating", "deactivating")
 """States of a job that is being done."""
 _OF_FINDINGS = {
@@ -282,13 +281,14 @@ def _failed_jobs(app: dict[str, Any], now: float) -> Iterator[Incident]:
             name = unit["name"]
             how = unit.get("ended") or unit.get("result")
             said = f"{name} failed ({how})" if how else f"{name} failed"
+            ends = f"it is over when it has run well: systemctl --user start {name}"
             trouble = trouble_in_words(unit, now, is_kept=True)
             yield Incident(
                 code=IncidentCode.UNIT_FAILED,
                 app=app["name"],
                 subject=name,
                 text=", ".join(filter(None, (said, trouble))),
-                hint="; ".join(filter(None, (unit.get("more"), f"{_ENDS} {name}"))),
+                hint="; ".join(filter(None, (unit.get("more"), ends))),
                 command=f"podvisor logs {name} -n 30",
                 log=tuple(unit.get("log", ())),
             )
