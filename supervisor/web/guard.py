@@ -55,7 +55,7 @@ def guarded(names: Collection[str], *, takes_forms: bool = False) -> Middleware:
             raise web.HTTPMethodNotAllowed(request.method, methods)
         if len(request.headers.getall("Host", ())) > 1:
             raise web.HTTPBadRequest(text="There is more than one Host header.")
-        host = _without_port(request.headers.get("Host", "")).lower()
+        host = _without_port(_asked_name(request))
         if host not in known and (not host or host != _own_address(request)):
             text = "It is not known by this name: add it to “hosts” of [web], then podvisor setup."
             raise web.HTTPMisdirectedRequest(text=text)
@@ -90,7 +90,7 @@ def _not_of_ours(request: web.Request) -> str:
     """
     if request.headers.get("Authorization", "").lower().startswith("bearer "):
         return ""
-    origin, host = request.headers.get("Origin"), request.headers.get("Host", "").lower()
+    origin, host = request.headers.get("Origin"), _asked_name(request)
     if origin is None:
         is_said = request.headers.get("Sec-Fetch-Site") == "same-origin"
         return "" if is_said or "Cookie" not in request.headers else _NO_ORIGIN
@@ -101,6 +101,20 @@ def _not_of_ours(request: web.Request) -> str:
     if there and host in (there, _without_port(there)):
         return ""
     return _OTHER_ORIGIN.format(origin=origin[:_SHOWN] or "nowhere", host=host)
+
+
+def _asked_name(request: web.Request) -> str:
+    """Return the name that is asked, with its port; empty if that cannot be read.
+
+    A whole URL in the request's first line counts, and Host does not (RFC 9112, 3.2.2).
+    """
+    name = request.headers.get("Host", "")
+    if not request.raw_path.startswith("/"):
+        try:
+            name = urlsplit(request.raw_path).netloc
+        except ValueError:
+            return ""
+    return "" if "@" in name else name.lower()
 
 
 def _own_address(request: web.Request) -> str:

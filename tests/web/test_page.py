@@ -307,6 +307,27 @@ class TestWhoIsAnswered:
         assert answer.split()[1] == b"400"  # of newer releases of aiohttp itself
         assert b"Host" in answer
 
+    @pytest.mark.parametrize(
+        ("target", "host", "status"),
+        [
+            ("http://localhost/", "localhost", 200),
+            ("HTTP://LOCALHOST:9079/", "evil.example", 200),
+            ("http://[::1]:9/", "localhost", 200),
+            ("http://evil.example/", "localhost", 421),
+            ("http://localhost:80@evil.example/", "localhost", 421),
+            ("http://evil.example/?://localhost/", "localhost", 421),
+            ("http://[evil/", "localhost", 400),
+        ],
+    )
+    async def test_the_name_in_a_whole_url_counts_and_not_the_header(
+        self, page: Any, target: str, host: str, status: int
+    ) -> None:
+        async with await anyio.connect_tcp("127.0.0.1", page.port) as stream:
+            asked = f"GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+            await stream.send(asked.encode())
+            answer = b"".join([part async for part in stream])
+        assert int(answer.split()[1]) == status
+
     async def test_a_page_of_another_site(self, page: Any) -> None:
         other = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors"}
         assert (await page.get("/v1/status", headers=other)).status == 403
