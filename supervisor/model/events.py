@@ -94,6 +94,9 @@ class Event(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     by: str = ""
     """Who ordered it: a user of this machine, or `NAME (page)`, `NAME (API)`; empty where nobody
     did."""
+    unchanged_at: float = 0.0
+    """Of a source's new revision: when the last read began that found it as before, in seconds
+    since the epoch. 0 if there was none since the daemon's start."""
 
 
 _BAD_BY_NAME = frozenset(
@@ -133,6 +136,7 @@ class EventFields(TypedDict, total=False):
     detail: str
     author: str
     by: str
+    unchanged_at: float
 
 
 class EventQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

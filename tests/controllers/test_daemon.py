@@ -601,6 +601,23 @@ async def test_what_is_ordered_says_by_whom_and_what_comes_of_it_does_not(world)
         ]
 
 
+async def test_of_a_revision_it_is_written_down_when_its_source_was_as_before(world):
+    world.reader.put("home", BLOG)
+    async with world.running() as daemon:
+        await daemon.service.sync(SyncRequest(apps=("blog",)), ignore)
+        await anyio.sleep(12)
+        world.reader.put("home", {**BLOG, "blog/web.container": "v=2"})
+        daemon.queue.add("source:home")
+        await daemon.queue.wait_for_pass(["source:home"])
+        order, revision = world.events(EventKind.ORDERED)[-1], world.events(EventKind.REVISION)[-1]
+        assert order.time <= revision.unchanged_at <= revision.time - 12
+        world.reader.put("home", {**BLOG, "blog/web.container": "v=3"})
+        await anyio.sleep(1)
+        await daemon.service.sync(SyncRequest(apps=("blog",)), ignore)
+        order, revision = world.events(EventKind.ORDERED)[-1], world.events(EventKind.REVISION)[-1]
+        assert revision.unchanged_at < order.time <= revision.time
+
+
 async def test_a_sync_of_an_unknown_app_does_nothing_and_says_so(world):
     world.reader.put("home", BLOG)
     async with world.running() as daemon:

@@ -55,6 +55,9 @@ MIGRATIONS = (
     """
     ALTER TABLE events ADD COLUMN author TEXT NOT NULL DEFAULT '';
     """,
+    """
+    ALTER TABLE events ADD COLUMN unchanged_at REAL NOT NULL DEFAULT 0.0;
+    """,
 )
 
 _WRITER_WAITS_SECONDS = 0.25

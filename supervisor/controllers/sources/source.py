@@ -27,6 +27,8 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
     ledger: Ledger
     board: StatusBoard
     clock: Clock
+    _read: dict[str, float] = {}
+    """When the last read began that told how a source is, by its name."""
 
     async def restore(self) -> frozenset[str]:
         """Take up the newest snapshots that are stored; returns the sources that have one."""
@@ -51,6 +53,7 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
         gone = frozenset(self.board.sources) - self.desired_state.settings.sources.keys()
         for name in gone:
             del self.board.sources[name]
+            self._read.pop(name, None)
         return gone
 
     async def reconcile(self, name: str) -> bool:
@@ -61,6 +64,7 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
         settings = self.desired_state.settings.sources.get(name)
         if settings is None:
             return False
+        began_at = self.clock.now()
         try:
             snapshot = await self.reader.fetch(name, settings)
         except Failure as failure:
@@ -72,6 +76,7 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
             return False
         changed = self.desired_state.put(snapshot)
         self._show(name, settings, snapshot)
+        self._read[name] = began_at
         return changed
 
     async def protect(self, name: str) -> None:
@@ -100,6 +105,7 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
                 revision=snapshot.revision,
                 reason=snapshot.subject or "its content changed",
                 author=snapshot.author,
+                unchanged_at=self._read.get(name, 0.0),
             )
         known = {str(finding) for finding in old.findings} if old else set()
         ignored = ignoring(settings.ignore)

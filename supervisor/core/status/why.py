@@ -36,7 +36,7 @@ _MOST_UNITS = 5
 _SOON_SECONDS = 600.0
 """Between what tells of a revision and its being read, at most."""
 _AT_ONCE_SECONDS = 30.0
-"""Between an order or a start, and what it had podvisor read, at most."""
+"""Between an order or a start and the first read since the daemon's start, at most."""
 _ANYBODY = "a person"
 _LONGEST = 400
 
@@ -190,16 +190,19 @@ def _why_revision(
 
 
 def _why_noticed(material: Material, revision: Event) -> Cause:
-    """Say what had a source read: the newest of what was told of it since its revision before."""
+    """Say what had a source read: the newest of what was told of it since it was as before."""
+    before = revision.unchanged_at
     for one in reversed(material.of_sources):
         if one.id >= revision.id or not revision.id:
             continue
         is_its = one.source == revision.source
         if (is_its and one.kind is EventKind.REVISION) or one.time < revision.time - _SOON_SECONDS:
             break
+        if before and one.time <= before:
+            break  # the read of then was the answer to it
         if is_its and one.kind is EventKind.WEBHOOK and one.ok and one.reason:
             return Cause(text=f"a webhook told of it: {one.reason}", at=one.time, event=one.id)
-        is_at_once = one.time >= revision.time - _AT_ONCE_SECONDS
+        is_at_once = before or one.time >= revision.time - _AT_ONCE_SECONDS
         if one.kind is EventKind.ORDERED and one.subject == "sync" and is_at_once:
             text = f"{one.by or _ANYBODY} ordered a sync"
             return Cause(text=text, at=one.time, event=one.id)

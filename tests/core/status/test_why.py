@@ -132,6 +132,28 @@ def test_who_ordered_a_sync_comes_before_a_start_and_what_is_long_ago_is_no_caus
     assert "< podvisor saw it when it looked at the source; no webhook told of it" in said
 
 
+def test_what_had_a_source_read_that_was_as_before_brought_nothing() -> None:
+    """Each read answers what was told before it began; who asks later has it read anew."""
+    order = Event(id=1, time=NOW - 104, kind=EventKind.ORDERED, subject="sync", by="pi")
+    webhook = msgspec.structs.replace(PUSHED[0], id=2, time=NOW - 104)
+    started = Event(id=3, time=NOW - 104, kind=EventKind.STARTED, reason="podvisor 1")
+    seen = "< podvisor saw it when it looked at the source; no webhook told of it"
+    for one, said in (
+        (order, "< pi ordered a sync"),
+        (webhook, "< a webhook told of it: pushed: b main"),
+        (started, "< podvisor had just started, and read its sources"),
+    ):
+        for unchanged_at, cause in ((NOW - 104, seen), (NOW - 103, seen), (NOW - 105, said)):
+            revision = msgspec.structs.replace(PUSHED[1], id=4, unchanged_at=unchanged_at)
+            assert cause in lines(told(of_sources=(one, revision)))
+
+
+def test_an_order_is_why_a_source_was_read_however_long_that_took() -> None:
+    order = Event(id=1, time=NOW - 400, kind=EventKind.ORDERED, subject="sync", by="pi")
+    revision = msgspec.structs.replace(PUSHED[1], id=2, unchanged_at=NOW - 700)
+    assert "< pi ordered a sync" in lines(told(of_sources=(order, revision)))
+
+
 def test_who_suspended_it_is_named() -> None:
     by = "anna (page)"
     order = Suspension(app="web", at=NOW - 9, reason="a look", by=by)
