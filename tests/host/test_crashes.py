@@ -29,7 +29,12 @@ TOLD = "journalctl --user USER_INVOCATION_ID=$INVOCATION_ID | grep -q OOM"
 HEARD = f"until {TOLD}; do sleep 0.1; done"
 SHORT_OF_MEMORY = plain(f"echo reserving 4 GB; {TELL}; {HEARD}; kill -KILL $$$$")
 SIGNALLED = plain("kill -SEGV $$$$")
-JOB = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo no room on the tape; test -e %h/room'\n"
+# The journal knows whose words these are as long as their process is there.
+SPOKEN = 'until journalctl --user -u %n | grep -q "no room"; do sleep 0.1; done'
+JOB = (
+    "[Service]\nType=oneshot\n"
+    f"ExecStart=/bin/sh -c 'echo no room on the tape; {SPOKEN}; test -e %h/room'\n"
+)
 TIMER = "[Timer]\nOnActiveSec=1s\nAccuracySec=1s\n[Install]\nWantedBy=timers.target\n"
 MISSING = f"""\
 [Container]
