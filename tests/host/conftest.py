@@ -18,7 +18,7 @@ import secrets
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
@@ -36,6 +36,14 @@ PATIENCE_SECONDS = 120
 
 DEFECT = re.compile(r"internal error|^Traceback |was never (retrieved|awaited)", re.MULTILINE)
 
+SEEN = (
+    ("podvisor", "status"),
+    ("podvisor", "events", "--limit=40"),
+    ("podman", "ps", "--all"),
+    ("journalctl", "--user", "--quiet", "--no-pager", "--lines=60"),
+)
+"""What is asked of the user's host when a scenario has failed."""
+
 Result = subprocess.CompletedProcess[str]
 Value = TypeVar("Value")
 
@@ -45,6 +53,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.host)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A scenario that fails by chance has to be understood from its one report."""
+    report = yield
+    user = getattr(item, "funcargs", {}).get("user")
+    if user and report.when == "call" and report.failed:
+        for argv in SEEN:
+            with contextlib.suppress(pytest.fail.Exception):
+                done = user.run(*argv, check=False, timeout=20)
+                report.sections.append((" ".join(argv), done.stdout + done.stderr))
+    return report
 
 
 def call(
