@@ -10,6 +10,7 @@ from supervisor.controllers.operator.service import ControlService
 from supervisor.model.events import EventKind
 from supervisor.model.observed import UnitState
 from supervisor.model.rollout import Outcome
+from supervisor.model.setting_types import Seconds
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, AppStatus
 from supervisor.model.why import FactKind
@@ -44,6 +45,32 @@ async def test_an_app_is_changing_with_its_step_while_a_pass_has_work_for_it(wor
         await daemon.queue.wait_idle()
         app = await asked(daemon.service)
         assert (app.state, waiting(app)) == (AppState.READY, ())
+
+
+async def test_a_new_revision_is_not_called_good_before_anybody_has_looked_at_it(world):
+    world.settings = msgspec.structs.replace(
+        world.settings, rollout=RolloutSettings(settle=Seconds(60))
+    )
+    at_once = world.systemd.units
+
+    async def units(names, *, details=()):
+        await anyio.sleep(1)
+        return await at_once(names, details=details)
+
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
+        await anyio.sleep(90)
+        assert daemon.board.now()[0].state is AppState.READY
+        world.systemd.units = units
+        before = len(world.systemd.jobs)
+        world.reader.put("home", TWO)
+        daemon.queue.add("source:home")
+        seen = set()
+        for _ in range(600):
+            await anyio.sleep(0.05)
+            if len(world.systemd.jobs) > before:
+                seen.add(daemon.board.now()[0].state)
+        assert seen == {AppState.CHANGING}
 
 
 async def test_after_a_start_an_app_is_what_it_was_while_its_first_pass_goes_on(world):

@@ -106,7 +106,6 @@ class AppReconciler(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises nothing: the others' jobs are waited for all the same.
         """
-        self.board.end([one.name for one in deployments])
         try:
             for one in deployments:
                 steps = look.plan.steps_of(one.name)
@@ -117,7 +116,8 @@ class AppReconciler(msgspec.Struct, frozen=True, kw_only=True):
             look = await self.planner.look_again(deployments, look)
         except Exception as error:  # noqa: BLE001  # a defect
             failure = failure_of(error, doing="ending a pass")
-            ended(self.concluder.unseen(deployments, {one.name: failure for one in deployments}))
+            done = self.concluder.unseen(deployments, {one.name: failure for one in deployments})
+            self._ended(done, ended)
             return
         for at in range(0, len(deployments), _ENDED_AT_ONCE):
             some = deployments[at : at + _ENDED_AT_ONCE]
@@ -129,8 +129,13 @@ class AppReconciler(msgspec.Struct, frozen=True, kw_only=True):
             except Exception as error:  # noqa: BLE001  # the next pass over them follows anew
                 failure = failure_of(error, doing="following units")
                 done.failures.update(dict.fromkeys(left, failure))
-            ended(done)
+            self._ended(done, ended)
             await anyio.lowlevel.checkpoint()
+
+    def _ended(self, done: AppPass, ended: Callable[[AppPass], None]) -> None:
+        """Let what came of a pass be seen; up to now its apps are shown as being worked on."""
+        self.board.end(done.apps)
+        ended(done)
 
     async def _look_with_secrets(self, deployments: Sequence[Deployment], outcome: Outcome) -> Look:
         """Make the secrets that lack first: what they change is planned when they are there."""
