@@ -38,6 +38,8 @@ class Rollout(AppRevision, frozen=True, kw_only=True, omit_defaults=True):
     outcome: Outcome = Outcome.TRIAL
     was_good: bool = False
     """Whether it passed its gate before: a trial that is cut short takes nothing from that."""
+    superseded: bool = False
+    """Whether what cut its trial short was something newer, which came of itself."""
     reason: str = ""
     """Why it failed."""
     log: tuple[str, ...] = ()

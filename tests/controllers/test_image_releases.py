@@ -206,6 +206,41 @@ async def test_a_version_that_fails_is_taken_back_and_not_tried_again(world):
         assert running(world) == C
 
 
+async def test_a_version_that_was_given_up_for_one_that_failed_is_tried_again(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        await tell(world, daemon, B)
+        assert running(world) == B
+        fails(world, C)
+        await tell(world, daemon, C)
+        await settle(daemon)
+        await settle(daemon)
+        assert running(world) == B
+        assert app(daemon).state is AppState.READY
+        assert dict(outcomes(world)) == {A: Outcome.GOOD, B: Outcome.GOOD, C: Outcome.FAILED}
+        (held,) = await updates(daemon)
+        assert (held.failed, held.version.runs) == (True, C)
+        (told,) = world.events(EventKind.REVERTED)
+        assert "cccccccccccc" in told.reason
+
+
+async def test_a_version_that_a_person_went_back_from_is_not_tried_again(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        await tell(world, daemon, B)
+        await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
+        assert running(world) == A
+        fails(world, C)
+        push_image(world, C)
+        daemon.queue.add(CHECK)
+        await settle(daemon)
+        await daemon.service.resume(OrderRequest(apps=("web",)), nothing)
+        await settle(daemon)
+        await settle(daemon)
+        assert running(world) == A
+        assert app(daemon).state is AppState.READY
+
+
 async def test_why_a_version_failed_is_what_its_container_ended_with_and_said(world):
     async with world.running() as daemon:
         await at(world, daemon, A)

@@ -132,3 +132,18 @@ def test_policies_choose_among_tags(images):
     images.answered("three")
     images.push("two", "web:1.2.1")
     images.answered("podvisor-test 2")
+
+
+def test_what_was_given_up_for_a_version_that_fails_is_tried_again(images):
+    user = images.user
+    first = images.deploy(settle="8s")
+    between = images.push("three")
+    images.answered("three")
+    assert states(user) == {"web": "changing"}, "it is on trial"
+    bad = images.push("dead")
+    images.taken_back(bad)
+    images.answered("three")
+    assert pinned(user) == between
+    assert first != between
+    (shown,) = images_of(user, "web")
+    assert shown["held"]["failed"]

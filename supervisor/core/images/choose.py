@@ -128,7 +128,7 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         why, until, early = "", 0.0, False
         if (failed := failed_images(standing.rollouts).get((key, newest.runs))) is not None:
             choice.updates.append(_held(standing, rules, newest, failed, failed=True))
-            return tried or current
+            return tried or _superseded(key, standing) or current
         if standing.still:
             why, until = standing.still, standing.until
         elif _is_older(newest, current, known.question.policy):
@@ -191,6 +191,21 @@ def _on_trial(key: str, standing: Standing) -> ImageVersion | None:
         if one.outcome is Outcome.TRIAL and not one.ended_at and one.base == standing.base:
             for pin in one.pins:
                 if pin.question == key:
+                    return ImageVersion(runs=pin.runs, tag=pin.tag)
+    return None
+
+
+def _superseded(key: str, standing: Standing) -> ImageVersion | None:
+    """Return the newest version since the last good one that was given up for a newer one only."""
+    if standing.still or standing.good is None or standing.good.base != standing.base:
+        return None
+    failed = failed_images(standing.rollouts)
+    for one in reversed(standing.rollouts):
+        if one.outcome is Outcome.GOOD:
+            break
+        if one.superseded and one.base == standing.base:
+            for pin in one.pins:
+                if pin.question == key and (key, pin.runs) not in failed:
                     return ImageVersion(runs=pin.runs, tag=pin.tag)
     return None
 

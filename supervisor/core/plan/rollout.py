@@ -125,8 +125,19 @@ def cut_short(
             reason = _why_cut(deployment, one, observed, goes_on=goes_on)
             outcome = Outcome.GOOD if one.was_good else one.outcome
             why = "" if one.was_good else reason
-            ended = msgspec.structs.replace(one, ended_at=now, outcome=outcome, reason=why)
+            ended = msgspec.structs.replace(
+                one,
+                ended_at=now,
+                outcome=outcome,
+                superseded=not _is_ordered(deployment),
+                reason=why,
+            )
             yield CutTrial(app=deployment.name, trial=ended, reason=reason)
+
+
+def _is_ordered(deployment: Deployment) -> bool:
+    """Whether people say what the app is at."""
+    return deployment.held is not None or any(one.pinned for one in deployment.orders)
 
 
 def _why_cut(deployment: Deployment, tried: Rollout, observed: Observed, *, goes_on: bool) -> str:

@@ -57,7 +57,7 @@ def candidate(text, web="", db=""):
     )
 
 
-def tried(app, outcome=Outcome.GOOD, *, at=1.0, ended_at=2.0, blamed=()):
+def tried(app, outcome=Outcome.GOOD, *, at=1.0, ended_at=2.0, blamed=(), superseded=False):
     return Rollout.of(
         app,
         release=f"{app.content}{outcome}",
@@ -65,6 +65,7 @@ def tried(app, outcome=Outcome.GOOD, *, at=1.0, ended_at=2.0, blamed=()):
         ended_at=ended_at,
         outcome=outcome,
         blamed=blamed,
+        superseded=superseded,
     )
 
 
@@ -222,6 +223,31 @@ def test_a_unit_beats_its_image_that_beats_its_app_and_that_beats_the_rest():
     assert effective(RULES[2], "db", settings).cooldown == 1.0
 
 
+B = candidate("1", "b")
+
+
+@pytest.mark.parametrize(
+    ("superseded", "between", "still", "runs_now"),
+    [
+        (True, [], "", "b"),
+        (False, [], "", "a"),  # a person gave it up
+        (True, [], "the app is held", "a"),
+        (True, [tried(B, Outcome.FAILED, blamed=B.pins)], "", "a"),
+        (True, [tried(candidate("1", "a"))], "", "a"),  # it is older than what is good now
+    ],
+)
+def test_what_was_given_up_for_a_newer_one_that_failed_is_tried_again(
+    superseded, between, still, runs_now
+):
+    good, newest = candidate("1", "a"), candidate("1", "c")
+    cut = tried(B, Outcome.TRIAL, superseded=superseded)
+    failed = tried(newest, Outcome.FAILED, blamed=images_between(good, newest))
+    here = standing(good=good, rollouts=[tried(good), cut, *between, failed], still=still)
+    choice = choosing(knows(WEB, "c")).choose(RULES[:1], here)
+    assert chosen(choice) == {"web.container": runs_now}
+    assert [one.failed for one in choice.updates] == [True]
+
+
 LETTERS = st.sampled_from("abcd")
 APPS = st.builds(candidate, st.sampled_from("12"), LETTERS, LETTERS)
 OUTCOMES = st.sampled_from(list(Outcome))
@@ -229,14 +255,14 @@ OUTCOMES = st.sampled_from(list(Outcome))
 
 @given(
     good=st.none() | APPS,
-    history=st.lists(st.tuples(APPS, OUTCOMES), max_size=5),
+    history=st.lists(st.tuples(APPS, OUTCOMES, st.booleans()), max_size=5),
     text=st.sampled_from("12"),
     newest=st.tuples(st.none() | LETTERS, st.none() | LETTERS),
     still=st.sampled_from(["", "the app is held"]),
 )
 @example(  # it failed without a word
     good=candidate("2", "a", "a"),
-    history=[(candidate("2", "c", "a"), Outcome.FAILED)],
+    history=[(candidate("2", "c", "a"), Outcome.FAILED, False)],
     text="2",
     newest=("c", None),
     still="",
@@ -246,8 +272,8 @@ def test_no_choice_changes_two_things_or_tries_twice_what_failed(
 ):
     known = [knows(asked, one) for asked, one in zip((WEB, DB), newest, strict=True) if one]
     rollouts = [
-        tried(app, outcome, at=float(n), blamed=images_between(good, app))
-        for n, (app, outcome) in enumerate(history)
+        tried(app, outcome, at=float(n), blamed=images_between(good, app), superseded=superseded)
+        for n, (app, outcome, superseded) in enumerate(history)
     ]
     here = standing(text, good=good, rollouts=rollouts, still=still)
     choice = choosing(*known).choose(RULES, here)
