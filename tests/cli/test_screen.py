@@ -111,6 +111,35 @@ screen.table([{row}], header={header}, fold=("WHY THEN", "ISSUER", "NAME", "DOMA
 
 
 @pytest.mark.parametrize(
+    ("columns", "kept"),
+    [
+        (80, ["APP", "STATE", "RUNNING", "REVISION", "APPLIED"]),
+        (60, ["APP", "STATE", "RUNNING", "REVISION"]),
+        (46, ["APP", "STATE", "REVISION"]),
+        (30, ["APP", "STATE"]),
+        (20, ["APP", "STATE"]),
+    ],
+)
+def test_columns_go_before_what_must_be_typed_is_taken_apart(
+    on_terminal: Callable[..., str], columns: int, kept: list[str]
+) -> None:
+    header = ("APP", "STATE", "RUNNING", "REVISION", "APPLIED")
+    rows = [["log-journald", "suspended", "1/1", "3f2a91c0 → ab12", "12 minutes ago"]]
+    rows.append(["web", "ready", "1/1", "3f2a91c0", "2 hours ago"])
+    program = f"""
+from supervisor.cli.show import screen
+screen.table({rows}, header={header}, fold=("APP",), drop=("APPLIED", "RUNNING", "REVISION"))
+"""
+    written = on_terminal(program, COLUMNS=str(columns), NO_COLOR="1")
+    lines = written.split("\r\n")
+    assert max(map(len, lines)) <= columns
+    assert lines[0].split() == kept
+    if columns > 20:
+        assert [line.split()[0] for line in lines[1:] if line] == ["log-journald", "web"]
+    assert "suspended" in written
+
+
+@pytest.mark.parametrize(
     ("environ", "expected"),
     [
         ({"LANG": "C.UTF-8"}, "✓ “a” → b…"),

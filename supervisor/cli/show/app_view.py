@@ -230,9 +230,8 @@ def _units(rows: list[list[Cell]], *, in_full: bool) -> None:
     if in_full and any(row[2] or row[3] for row in rows):
         told = [at for at in range(len(header)) if any(row[at] for row in rows)]
         titles = [header[at] for at in told]
-        screen.table(
-            [[row[at] for at in told] for row in rows], header=titles, indent="  ", cut=("IMAGE",)
-        )
+        shown = [[row[at] for at in told] for row in rows]
+        screen.table(shown, header=titles, indent="  ", cut=("IMAGE",), drop=("PORTS", "IMAGE"))
     else:
         screen.table([[row[at] for at in told] for row in rows], indent="  ")
 

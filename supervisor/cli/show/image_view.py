@@ -35,7 +35,9 @@ def show(images: Sequence[dict[str, Any]], *, app: str = "", now: float) -> None
         say("No images yet.")
         return
     header = ("APP", "IMAGE", "RUNNING", "NEWEST", "ASKED", "NEXT")
-    screen.table([_row(one, now) for one in images], header=header, cut=header[:4])
+    screen.table(
+        [_row(one, now) for one in images], header=header, cut=header[1:4], drop=("NEXT", "ASKED")
+    )
     lines = [line for one in images for line in _lines(one, now, whole=bool(app))]
     if lines:
         say()

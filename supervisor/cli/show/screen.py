@@ -185,18 +185,20 @@ def table(
     indent: str = "",
     cut: Collection[str] = (),
     fold: Sequence[str] = (),
+    drop: Sequence[str] = (),
 ) -> None:
     """Write rows in aligned columns.
 
     On a terminal that is too narrow the columns headed `cut` lose their ends, so that the others
-    are read whole; those headed `fold` go on in the next line, the
-    first of them first.
+    are read whole; those headed `fold` go on in the next line, the first of them first. Before a
+    word is taken apart, or one of the others, those headed `drop` are left out, the first of them
+    first.
     """
     if not rows:
         return
     lines = [[_written(_text(cell), sys.stdout) for cell in row] for row in (header, *rows) if row]
     if is_terminal():
-        _rich_table(lines, rows, header, len(indent), cut=cut, fold=fold)
+        _rich_table(lines, rows, header, len(indent), cut=cut, fold=fold, drop=drop)
         return
     widths = [max(map(len, column)) for column in zip_longest(*lines, fillvalue="")]
     for line in lines:
@@ -219,6 +221,7 @@ def _rich_table(
     *,
     cut: Collection[str],
     fold: Sequence[str],
+    drop: Sequence[str],
 ) -> None:
     """Write the lines, each (but for that of the header) in the style of its row."""
     from rich.cells import cell_len
@@ -229,6 +232,10 @@ def _rich_table(
 
     colours = None if has_colours() else False
     console = Console(highlight=False, no_color=not has_colours(), force_terminal=colours)
+    if drop:
+        kept = _kept(lines, header, console.width - indent, cut=cut, fold=fold, drop=drop)
+        header = [header[at] for at in kept]
+        lines, rows = ([[one[at] for at in kept] for one in some] for some in (lines, rows))
     widths = [max(map(cell_len, column)) for column in zip_longest(*lines, fillvalue="")]
     limits = _limits(widths, [at for at, title in enumerate(header) if title in cut], console.width)
     folded_at = [header.index(title) for title in fold]
@@ -255,6 +262,35 @@ def _rich_table(
             *(Text(text, _RICH[_style(cell)]) for text, cell in zip(line, row, strict=True))
         )
     console.print(Padding(grid, (0, 0, 0, indent)))
+
+
+def _kept(
+    lines: Sequence[Sequence[str]],
+    header: Sequence[str],
+    room: int,
+    *,
+    cut: Collection[str],
+    fold: Collection[str],
+    drop: Sequence[str],
+) -> list[int]:
+    """Return which columns there is room for; a last one that is not to be dropped is folded."""
+    from rich.cells import cell_len
+
+    least = []
+    for title, column in zip(header, zip(*lines, strict=True), strict=True):
+        width = _longest_word(column) if title in fold else max(map(cell_len, column))
+        if title in cut:
+            width = min(width, _LEAST_CUT)
+        elif title == header[-1] and title not in drop:
+            width = min(width, _LEAST_FOLD)
+        least.append(width)
+    kept = list(range(len(header)))
+    for title in drop:
+        if sum(least[at] + len(_GAP) for at in kept) <= room:
+            break
+        if title in header:
+            kept.remove(header.index(title))
+    return kept
 
 
 def _limits(widths: Sequence[int], cut: Sequence[int], room: int) -> list[int]:

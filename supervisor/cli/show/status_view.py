@@ -96,7 +96,8 @@ def _sources(sources: list[dict[str, Any]], now: float, *, in_full: bool) -> Non
             [(source["name"], "strong"), place, _read(source, now), subject or ("-", "dim")]
         )
     if rows:
-        screen.table(rows, header=("SOURCE", "FROM", "READ", "REVISION"), cut=("FROM", "REVISION"))
+        header = ("SOURCE", "FROM", "READ", "REVISION")
+        screen.table(rows, header=header, cut=("FROM", "REVISION"), drop=("READ", "FROM"))
         say()
     for source in sources:
         if in_full and source.get("webhook"):
@@ -157,7 +158,9 @@ def _apps(apps: list[dict[str, Any]], now: float) -> None:
             ]
         )
     if rows:
-        screen.table(rows, header=("APP", "STATE", "RUNNING", "REVISION", "APPLIED"), fold=("APP",))
+        header = ("APP", "STATE", "RUNNING", "REVISION", "APPLIED")
+        drop = ("APPLIED", "RUNNING", "REVISION")
+        screen.table(rows, header=header, fold=("APP",), drop=drop)
 
 
 def _no_apps(status: dict[str, Any]) -> str:
