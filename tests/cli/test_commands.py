@@ -179,30 +179,15 @@ class TestSync:
         assert "1 app ready." in said.out
         assert daemon.asked[0].body == {"apps": ["web", "db"], "prune_all": True}
 
-    def test_says_why_more_is_done_than_was_asked_for(
+    def test_of_a_source_it_is_told_where_no_app_is_named(
         self, podvisor: Podvisor, daemon: Any
     ) -> None:
-        events = (
-            Event(time=0, kind=EventKind.ORDERED, app="web"),
-            Event(time=0, kind=EventKind.REFUSED, app="typo"),
-            Event(time=0, kind=EventKind.APPLIED, app="db"),
-        )
         source = SourceStatus(name="main", location="file:///srv/apps")
         reply = msgspec.structs.replace(self.REPLY, sources=(source,))
-        lines = [*({"event": plain(one)} for one in events), {"reply": plain(reply)}]
-        daemon.answer("/v1/sync", *lines)
-        said = podvisor("sync", "web", "db").out
-        before, _, after = said.partition("Sources are read as a whole")
-        assert "typo" not in before
-        assert "typo" in after
-        assert "Sources are read as a whole" not in after
-        assert "file:///srv/apps" not in said
-        daemon.answer("/v1/sync", lines[0], lines[-1])
-        assert "Sources are read as a whole" not in podvisor("sync", "web").out
-        daemon.answer("/v1/sync", *lines)
-        said = podvisor("sync").out
-        assert "Sources are read as a whole" not in said
-        assert "file:///srv/apps" in said
+        daemon.answer("/v1/sync", {"reply": plain(reply)})
+        assert "file:///srv/apps" not in podvisor("sync", "web", "db").out
+        daemon.answer("/v1/sync", {"reply": plain(reply)})
+        assert "file:///srv/apps" in podvisor("sync").out
 
     def test_an_app_that_nobody_knows_is_an_error(self, podvisor: Podvisor, daemon: Any) -> None:
         daemon.answer("/v1/sync", {"reply": plain(self.REPLY)})

@@ -629,6 +629,29 @@ async def test_a_sync_of_an_unknown_app_does_nothing_and_says_so(world):
         assert "that is a source" in raised.value.hint
 
 
+async def test_who_syncs_an_app_hears_of_it_and_of_what_it_depends_on(world):
+    blog = {**BLOG, "blog/web.container": "needs=site.network needs=db.container"}
+    files = {**blog, **PHOTOS, "data/db.container": "", "last/end.container": "needs=site.network"}
+    world.reader.put("home", files)
+    heard = []
+
+    async def hear(one):
+        heard.append(one)
+
+    async with world.running() as daemon:
+        world.reader.put("home", {path: f"{text} v=2" for path, text in files.items()})
+        await daemon.service.sync(SyncRequest(apps=("blog",)), hear)
+        assert {one.app for one in heard} == {"", "blog", "data"}
+        assert [one.source for one in heard if one.kind is EventKind.REVISION] == ["home"]
+        await daemon.service.sync(SyncRequest(), ignore)
+        assert {one.app for one in world.events(EventKind.APPLIED)} == {
+            "blog",
+            "data",
+            "photos",
+            "last",
+        }
+
+
 async def test_events_are_told_of_every_app_that_is_or_was_there_and_of_no_other(world):
     world.reader.put("home", {**BLOG, **PHOTOS})
     async with world.running() as daemon:

@@ -25,6 +25,8 @@ def command(apps: tuple[str, ...], prune_all: bool, as_json: bool) -> int:
     """Read the sources now and bring these apps (all, if none is named) to what they say.
 
     Shows each step with its reason as it is done, and waits until new revisions have passed their
-    gate, or were taken back. What waits for its next try is tried now.
+    gate, or were taken back. What waits for its next try is tried now. Of apps that are named it
+    tells, and of what they depend on; what else is new in the sources is done, too, and
+    `podvisor events` has it.
     """
     return sync(apps, prune_all=prune_all, as_json=as_json)

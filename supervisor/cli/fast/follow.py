@@ -28,7 +28,7 @@ def told(
     Refused, too, where nothing is said of one of `apps`: there is none such.
     """
     reply: dict[str, Any] | None = None
-    has_shown = has_others = False
+    has_shown = False
     told_of = set()  # also an app that is removed by this very sync
     for line in stream(target, body=body):
         reply = line.get("reply", reply)
@@ -38,11 +38,6 @@ def told(
         elif quiet and "error" not in line:
             continue
         elif "event" in line:
-            other = line["event"].get("app")
-            if apps and other and other not in apps and not has_others:
-                text = "Sources are read as a whole: what else is new there is done, too."
-                screen.say((text, "dim"))
-                has_others = True
             show_event(line["event"], with_time=False)
             has_shown = True
         elif "waiting" in line:

@@ -235,7 +235,8 @@ def _rich_table(
     if drop:
         kept = _kept(lines, header, console.width - indent, cut=cut, fold=fold, drop=drop)
         header = [header[at] for at in kept]
-        lines, rows = ([[one[at] for at in kept] for one in some] for some in (lines, rows))
+        lines = [[line[at] for at in kept] for line in lines]
+        rows = [[row[at] for at in kept] for row in rows]
     widths = [max(map(cell_len, column)) for column in zip_longest(*lines, fillvalue="")]
     limits = _limits(widths, [at for at, title in enumerate(header) if title in cut], console.width)
     folded_at = [header.index(title) for title in fold]

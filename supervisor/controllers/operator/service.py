@@ -145,6 +145,7 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises Stalled for an app that is not there.
         """
+        tell = self.syncs.telling_of(request.apps, tell)
         await self.event_log.tell_of(partial(self.syncs.sync, request), tell)
         return self._reply(request.apps)
 
@@ -160,7 +161,7 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
             known = await self.orders.apps.resume(order)
             await self.syncs.bring_on(order.apps, say, known=known)
 
-        await self.event_log.tell_of(work, tell)
+        await self.event_log.tell_of(work, self.syncs.telling_of(order.apps, tell))
         return self._reply(order.apps)
 
     async def rollback(self, order: OrderRequest, tell: Tell) -> SyncReply:
@@ -173,7 +174,7 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
             await self.orders.apps.roll_back(order)
             await self.syncs.settle(order.apps, say)
 
-        await self.event_log.tell_of(work, tell)
+        await self.event_log.tell_of(work, self.syncs.telling_of(order.apps, tell))
         return self._reply(order.apps)
 
     async def restore(self, order: OrderRequest, tell: Tell) -> SyncReply:
@@ -186,7 +187,7 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
             await self.orders.volumes.restore(order)
             await self.syncs.bring_on(order.apps, say)
 
-        await self.event_log.tell_of(work, tell)
+        await self.event_log.tell_of(work, self.syncs.telling_of(order.apps, tell))
         return self._reply(order.apps)
 
     def _reply(self, apps: Collection[str]) -> SyncReply:
@@ -261,7 +262,7 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
             await self.orders.apps.retry(order)
             await self.syncs.pull_and_bring_on(order.apps, say)
 
-        await self.event_log.tell_of(work, tell)
+        await self.event_log.tell_of(work, self.syncs.telling_of(order.apps, tell))
         return self._reply(order.apps)
 
     async def scale(self, request: ScaleRequest, tell: Tell) -> SyncReply:
@@ -271,7 +272,7 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
             await self.orders.apps.scale(request)
             await self.syncs.bring_on([request.app], say)
 
-        await self.event_log.tell_of(work, tell)
+        await self.event_log.tell_of(work, self.syncs.telling_of([request.app], tell))
         return self._reply([request.app])
 
     async def secrets(self) -> SecretList:

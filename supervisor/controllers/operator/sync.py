@@ -14,7 +14,7 @@ from supervisor.controllers.apps.images import ImageController
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.keys import Kind, parse
 from supervisor.controllers.operator.app_names import AppNames
-from supervisor.controllers.operator.event_log import Say
+from supervisor.controllers.operator.event_log import Say, Tell
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.certificate_news import (
     CertificateNews,
@@ -22,12 +22,13 @@ from supervisor.controllers.state.certificate_news import (
     with_certificates,
 )
 from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.core.desired.dependencies import depends_on
 from supervisor.core.health.crash_backoff import at_once
 from supervisor.kit.clock import Clock
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.certificate_status import CertificateState
 from supervisor.model.errors import Failure
-from supervisor.model.events import EventKind
+from supervisor.model.events import Event, EventKind
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import JobRun
 from supervisor.model.status import AppState, AppStatus, SyncRequest
@@ -95,6 +96,36 @@ class SyncService(msgspec.Struct, frozen=True, kw_only=True):
                 if not request.apps or name.partition("/")[0] in units
             )
             await self.pull_and_bring_on(request.apps, say, known=known, since=mark)
+
+    def telling_of(self, apps: Collection[str], tell: Tell) -> Tell:
+        """Make one that hears of these apps (all, if empty), and of what they depend on, only.
+
+        And of what is of no app, but for sources that hold none of them.
+        """
+        if not apps:
+            return tell
+        seen: object = None
+        mine: frozenset[str] = frozenset()
+
+        async def tell_of_them(one: Event | AppStatus) -> None:
+            nonlocal seen, mine
+            everything = self.desired_state.latest()
+            if everything is not seen:
+                seen, mine = everything, depends_on(apps, everything)
+            if isinstance(one, Event) and one.app:
+                waiting = (self.board.apps[name].waiting for name in mine & self.board.apps.keys())
+                is_theirs = one.app in mine or any(
+                    need.app == one.app for needs in waiting for need in needs
+                )
+            elif isinstance(one, Event) and one.source:
+                sources = self._sources(mine)
+                is_theirs = not sources or one.source in sources
+            else:
+                is_theirs = True
+            if is_theirs:
+                await tell(one)
+
+        return tell_of_them
 
     def _note_order(self, request: SyncRequest) -> None:
         for app in request.apps or ("",):

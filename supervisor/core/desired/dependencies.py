@@ -13,6 +13,7 @@ from supervisor.kit.texts import nearest
 from supervisor.model.app import AfterApp, Deployment, DesiredApp
 from supervisor.model.errors import Finding
 from supervisor.model.need import Need, NeedKind
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.status import AppState, AppStatus
 
 _SETTLED = frozenset({AppState.READY, AppState.INACTIVE, AppState.HELD, AppState.KEPT})
@@ -104,6 +105,27 @@ def comes_after(name: str, everything: Mapping[str, Deployment]) -> frozenset[st
         return (need.app for need in (wanted.options.after if wanted else ()))
 
     return frozenset(reachable([name], directly))
+
+
+def depends_on(names: Collection[str], everything: Mapping[str, Deployment]) -> frozenset[str]:
+    """Return these apps, those that they come after, or of which theirs need units, and so on."""
+    owners = {unit: name for name, one in everything.items() for unit in one.runtime_names}
+    makers = {
+        unit.object_name: name
+        for name, one in everything.items()
+        for unit in one.units
+        if unit.kind is UnitKind.NETWORK
+    }
+
+    def directly(name: str) -> Iterator[str]:
+        if (one := everything.get(name)) is None:
+            return
+        yield from (need.app for need in (one.wanted.options.after if one.wanted else ()))
+        for unit in one.units:
+            yield from (owners[need] for need in unit.requires if need in owners)
+            yield from (makers[network] for network in unit.networks if network in makers)
+
+    return frozenset(reachable(names, directly))
 
 
 def _circle(start: str, needs: Mapping[str, Mapping[str, AfterApp]]) -> list[str]:
