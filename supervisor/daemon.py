@@ -30,7 +30,7 @@ import anyio
 from supervisor import __version__
 from supervisor.adapters.host.checks import Machine
 from supervisor.adapters.host.journal_writer import JournalWriter
-from supervisor.api import control
+from supervisor.api import control, last_status
 from supervisor.controllers.isolate import leaves
 from supervisor.controllers.state.last_run import tell_start
 from supervisor.kit.sd_notify import Notifier
@@ -110,7 +110,7 @@ async def _serve(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
             await root.start(daemon.webhooks)
             await daemon.lifecycle.start()
             root.start_soon(daemon.loop.run)
-            root.start_soon(_tell_ready, daemon, notifier)
+            root.start_soon(_tell_ready, daemon, paths, notifier)
     except Exception as error:
         reason, is_asked_to = f"cannot go on: {error!r}", False
         raise
@@ -119,10 +119,19 @@ async def _serve(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
         daemon.ledger.log(EventKind.STOPPED, ok=is_asked_to, reason=reason)
         if journal:
             journal.close()
+        _leave_status(daemon, paths)
         daemon.close()
 
 
-async def _tell_ready(daemon: Daemon, notifier: Notifier) -> None:
+def _leave_status(daemon: Daemon, paths: Paths) -> None:
+    """Have the page know how everything stood, for as long as there is no daemon."""
+    try:
+        last_status.leave(paths.questions, daemon.service.status())
+    except Exception as error:  # noqa: BLE001  # of use only to who looks meanwhile
+        log.warning("cannot leave for the page how everything stands: %r", error)
+
+
+async def _tell_ready(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
     """READY=1 once the first pass is through; systemd's patience is extended while it lasts."""
     while True:
         with anyio.move_on_after(_EXTEND_EVERY_SECONDS):
@@ -132,6 +141,7 @@ async def _tell_ready(daemon: Daemon, notifier: Notifier) -> None:
     for finding in (await daemon.settings.catch_up()).findings:
         log.error("%s", finding)
     daemon.first_pass_is_over()
+    last_status.take_away(paths.questions)
     notifier.ready(daemon.board.summary())
     log.info("ready: %s", daemon.board.summary())
 

@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
+from supervisor.api import last_status
 from supervisor.model.wire import Problem
 
 _PATIENCE_SECONDS = 10.0
@@ -34,6 +35,7 @@ class DaemonClient:
     """One for the process."""
 
     def __init__(self, socket: Path) -> None:
+        self._socket = socket
         self._short, self._long = _session(socket, _AT_ONCE), _session(socket, _FOLLOWERS)
 
     async def close(self) -> None:
@@ -55,6 +57,16 @@ class DaemonClient:
     async def json(self, path: str, query: Mapping[str, str] | None = None) -> Any:
         """Return the answer as plain values. Raises Absent or Refused."""
         return json.loads(await self.ask(path, query))
+
+    def last_status(self) -> tuple[Any, float] | None:
+        """How everything stood when the daemon ended, and when; None if it did not leave that."""
+        if (left := last_status.read(self._socket)) is None:
+            return None
+        content, ended_at = left
+        try:
+            return json.loads(content), ended_at
+        except ValueError:
+            return None
 
     @asynccontextmanager
     async def answer(

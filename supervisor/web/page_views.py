@@ -35,7 +35,9 @@ def _told(view: _View) -> _View:
         try:
             return await view(self, request)
         except Absent:
-            return self.page("absent.html", status=503)
+            left = await asyncio.to_thread(self._daemon.last_status)
+            last, ended_at = left or ({}, 0.0)
+            return self.page("absent.html", status=503, status_then=last, ended_at=ended_at)
         except Refused as refused:
             problem = refused.problem
             return self.page("refused.html", status=problem.status, problem=problem)

@@ -56,7 +56,8 @@ def test_the_page_comes_and_goes_with_who_looks(user):
     user.systemctl("stop", "podvisor.service")
     code, page = get(user)
     assert code == 503
-    assert "The daemon is not running" in page
+    assert "The daemon is not running, since" in page
+    assert 'class="state reverted"' in page
 
     configure(user, 'folder = "~/apps"')
     user.podvisor("setup")

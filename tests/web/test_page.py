@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import time
 from contextlib import AsyncExitStack
@@ -11,6 +12,7 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application
 
+from supervisor.api import last_status
 from supervisor.model.comparison import Comparison, ImagePair
 from supervisor.model.counters import ProcessUsage
 from supervisor.model.diff import TextPair
@@ -19,12 +21,13 @@ from supervisor.model.events import Event, EventKind
 from supervisor.model.health import Health
 from supervisor.model.image import ImageKnowledge, ImageQuestion, ImageVersion
 from supervisor.model.image_status import ImageStatus
+from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.log import LogLine
 from supervisor.model.machine import CheckUse, DiskUse, Machine, Sample, UnitUse
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.rollout import Outcome, Rollout
 from supervisor.model.secret import SecretState, SecretStatus
-from supervisor.model.status import AppState, AppStatus, SourceStatus, UnitStatus
+from supervisor.model.status import AppState, AppStatus, SourceStatus, Status, UnitStatus
 from supervisor.web import chart, words
 from supervisor.web.api_views import ApiViews
 from supervisor.web.daemon_client import DaemonClient
@@ -193,7 +196,9 @@ async def test_without_a_daemon(page: Any) -> None:
     for path in ("/", "/events", "/apps/web"):
         answer = await page.get(path)
         assert answer.status == 503
-        assert "systemctl --user start podvisor" in await answer.text()
+        said = await answer.text()
+        assert "systemctl --user start podvisor" in said
+        assert "<code>podvisor status</code>" in said
     answer = await page.get("/v1/status")
     assert (answer.status, answer.content_type) == (503, "application/problem+json")
     assert "podvisor_up 0.0" in await text_of(page, "/metrics")
@@ -269,6 +274,29 @@ async def test_what_is_wrong_with_a_question_is_told_as_the_api_does(page: Any) 
     for one in asked:
         assert one.content_type == "application/problem+json"
         assert (await one.json(content_type=None))["status"] == one.status
+
+
+async def test_without_a_daemon_it_is_shown_how_all_stood_when_it_ended(
+    page: Any, socket: Path
+) -> None:
+    wrong = Incident(code=IncidentCode.UNIT_DOWN, app="<b>", text="b.service is down", opened_at=9)
+    apps = (app("web", revision="3f2a91c0ffee"), app("<b>", state=AppState.FAILING))
+    status = Status(running=True, version="1", apps=apps, incidents=(wrong,))
+    last_status.leave(socket, status)
+    os.utime(socket.with_name("last-status.json"), (1_700_000_000, 1_700_000_000))
+    for path in ("/", "/apps/web"):
+        answer = await page.get(path)
+        assert answer.status == 503
+        said = await answer.text()
+        assert '<time datetime="2023-11-1' in said.partition("</h1>")[0]
+        for text in ("b.service is down", ">web<", "&lt;b&gt;", "3f2a91c0", "failing", "ready"):
+            assert text in said
+        assert "<b>" not in said
+    socket.with_name("last-status.json").write_text("{")
+    assert "left no word" in await (await page.get("/")).text()
+    last_status.leave(socket, status)
+    last_status.take_away(socket)
+    assert "left no word" in await (await page.get("/")).text()
 
 
 @pytest.mark.usefixtures("daemon")
