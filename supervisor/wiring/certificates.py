@@ -102,6 +102,7 @@ class Certificates(msgspec.Struct):
             CertificateSecrets,
         )
         from supervisor.controllers.certificates.serving import Serving  # noqa: PLC0415
+        from supervisor.controllers.certificates.spares import Spares  # noqa: PLC0415
         from supervisor.controllers.certificates.standing import (  # noqa: PLC0415
             CertificateStanding,
         )
@@ -150,6 +151,7 @@ class Certificates(msgspec.Struct):
                 memory=memory,
             ),
             importing=importing,
+            spares=Spares(files=ports.certificates, asked=asked, memory=memory),
             issuer=ports.issuer,
             files=ports.certificates,
             serving=Serving(tls=ports.tls, memory=memory),

@@ -189,6 +189,18 @@ async def test_a_plan_of_what_was_never_deployed_orders_its_certificate(world):
         assert steps == (), "it is not asked for"
 
 
+async def test_a_plan_of_a_certificate_with_another_name_orders_nothing(world):
+    async with world.running() as daemon:
+        await anyio.sleep(30)
+        files = {
+            "web/web.container": "tls=two",
+            "web/two.certificate": FILES["web/site.certificate"],
+        }
+        world.reader.put("home", files)
+        why = "no app asks for site any more"
+        assert (await planned(daemon))[0] == [("install-certificate", "web", "two", why)]
+
+
 async def test_what_was_imported_is_planned_taken_and_told_of(world):
     refuse(world)
     async with world.running() as daemon:

@@ -20,6 +20,7 @@ from supervisor.core.health.crash_backoff import reloads_of
 from supervisor.core.plan.certificates import (
     Described,
     described,
+    only_ways_back,
     users_of,
     uses,
     yet_to_take_up,
@@ -95,6 +96,10 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
         """Have every one looked at: the backstop."""
         names = {*self.by_name, *self.ledger.all(CertificateRecord)}
         self.queue.add(*Kind.CERTIFICATE.keys(sorted(names)))
+
+    def for_good(self) -> Collection[str]:
+        """Return the names of those that are not only there for the way back of an app."""
+        return self.by_name.keys() - only_ways_back(self.desired_state.latest().values())
 
     def newest(self, app: str) -> dict[str, Described]:
         """Return what the newest files of an app ask for, be they refused, as far as it is clear.

@@ -21,6 +21,7 @@ from supervisor.controllers.certificates.installing import Installing, fits, wit
 from supervisor.controllers.certificates.issuing import Issuing
 from supervisor.controllers.certificates.memory import NOTHING, CertificateMemory
 from supervisor.controllers.certificates.serving import Serving
+from supervisor.controllers.certificates.spares import Spares
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.ports import CertificateFiles, Issuer
 from supervisor.core.certificates import backoff, records, renewal, warning
@@ -40,6 +41,7 @@ from supervisor.core.certificates.steps import (
     Serve,
     StandIn,
     TakeImported,
+    TakeSpare,
     TryAgain,
 )
 from supervisor.core.plan.certificates import Described
@@ -73,6 +75,7 @@ class CertificateController(msgspec.Struct, kw_only=True):
     issuing: Issuing
     installing: Installing
     importing: Importing
+    spares: Spares
     issuer: Issuer
     files: CertificateFiles
     serving: Serving
@@ -156,7 +159,8 @@ class CertificateController(msgspec.Struct, kw_only=True):
         """Look at its files and its users. Raises Retry or Stalled."""
         name, current = certificate.name, record.current
         waiting = await self.importing.waiting.all()
-        seen = Seen(folder=self.files.place(certificate), imported=waiting)
+        spare = await self.spares.find(certificate, record)
+        seen = Seen(folder=self.files.place(certificate), imported=waiting, spare=spare)
         if current is None:
             return seen
         former = record.previous if record.stage is not Stage.SERVED else None
@@ -191,6 +195,8 @@ class CertificateController(msgspec.Struct, kw_only=True):
             case TakeImported():
                 with self.doing.during(name, f"it is taken over: {step.reason}"):
                     await self.importing.take(certificate, step, seen.imported)
+            case TakeSpare():
+                await self.spares.take(certificate, step)
             case StandIn():
                 with self.doing.during(name, "a stand-in is being made"):
                     await self.issuing.stand_in(certificate)

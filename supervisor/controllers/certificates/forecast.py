@@ -10,21 +10,24 @@ import msgspec
 from msgspec.structs import replace
 
 from supervisor.controllers.certificates.secrets import secrets_without
+from supervisor.controllers.certificates.spares import kept_spare
 from supervisor.controllers.ports import CertificateFiles, ImportedCertificates, Ledger, Podman
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.certificates import records
 from supervisor.core.certificates.next_step import next_step_by
 from supervisor.core.certificates.order_reason import order_reason
 from supervisor.core.certificates.seen import Seen
+from supervisor.core.certificates.spare import is_wanted, spares
 from supervisor.core.certificates.steps import (
     InstallAgain,
     MakeSecrets,
     OrderOne,
     StandIn,
     TakeImported,
+    TakeSpare,
     TryAgain,
 )
-from supervisor.core.plan.certificates import described
+from supervisor.core.plan.certificates import described, only_ways_back
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
 from supervisor.model.certificate import CertificateRecord, DesiredCertificate
@@ -50,12 +53,15 @@ class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
     ) -> Plan:
         """Return a plan with what would be done about the certificates that these apps ask for."""
         known = self.ledger.all(CertificateRecord)
+        asked = described(deployments.values())
+        left = asked.keys() - only_ways_back(deployments.values())
+        unasked = {name: one for name, one in known.items() if name not in left}
         steps: list[Step] = []
         needs: dict[str, list[Need]] = {}
-        for _, one in sorted(described(deployments.values()).items()):
+        for _, one in sorted(asked.items()):
             if one.app not in apps:
                 continue
-            found = await self._next(one.app, one.certificate, known)
+            found = await self._next(one.app, one.certificate, known, unasked)
             if isinstance(found, Need):
                 needs.setdefault(one.app, []).append(found)
             elif found:
@@ -67,13 +73,21 @@ class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
         return replace(plan, steps=(*steps, *plan.steps), verdicts=verdicts)
 
     async def _next(
-        self, app: str, certificate: DesiredCertificate, known: Mapping[str, CertificateRecord]
+        self,
+        app: str,
+        certificate: DesiredCertificate,
+        known: Mapping[str, CertificateRecord],
+        unasked: Mapping[str, CertificateRecord],
     ) -> Step | Need | None:
         name, now = certificate.name, self.clock.now()
         record = known.get(name, _NOTHING)
         if record.ready and records.same_terms(record.ready.terms, certificate.terms):
             return InstallCertificate(app=app, certificate=name, reason="it was issued")
         seen = await self._see(app, certificate, record)
+        if is_wanted(certificate, record, now):
+            with suppress(Failure):
+                found = spares(certificate, record, unasked, now)
+                seen = replace(seen, spare=await kept_spare(self.files, found))
         step = next_step_by(
             self.settings.now.certificates,
             # Who takes it up, and what is served, is no matter here.
@@ -89,7 +103,7 @@ class CertificateForecast(msgspec.Struct, frozen=True, kw_only=True):
             case StandIn():
                 why = f"{step.reason}; a self-signed one takes its place until then"
                 return OrderCertificate(app=app, certificate=name, reason=why)
-            case InstallAgain() | TakeImported() | MakeSecrets() | TryAgain():
+            case InstallAgain() | TakeImported() | TakeSpare() | MakeSecrets() | TryAgain():
                 return InstallCertificate(app=app, certificate=name, reason=step.reason)
         lost = not (seen.kept or seen.installed)
         if order_reason(certificate, record, now, lost=lost) is None:

@@ -1,6 +1,6 @@
 """What is remembered of certificates, in the ledger."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
 
@@ -21,9 +21,13 @@ class CertificateMemory(msgspec.Struct, frozen=True, kw_only=True):
         """Return what is known of a certificate."""
         return self.ledger.get(CertificateRecord, name) or NOTHING
 
+    def all(self) -> Mapping[str, CertificateRecord]:
+        """Return what is known of all certificates, by name."""
+        return self.ledger.all(CertificateRecord)
+
     def others(self, name: str) -> Iterator[CertificateRecord]:
         """Yield what is known of all others; they are read when the first is asked for."""
-        for other, record in self.ledger.all(CertificateRecord).items():
+        for other, record in self.all().items():
             if other != name:
                 yield record
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 
 from msgspec.structs import replace
 
-from supervisor.core.certificates import backoff, imported, records, renewal, warning
+from supervisor.core.certificates import backoff, imported, records, renewal, spare, warning
 from supervisor.core.certificates.limits import NONE, Limits, allowed_at, limits_of, names_of
 from supervisor.core.certificates.order_reason import (
     Cause,
@@ -37,6 +37,7 @@ from supervisor.core.certificates.steps import (
     OrderOne,
     StandIn,
     TakeImported,
+    TakeSpare,
     TryAgain,
 )
 from supervisor.kit.texts import count, day
@@ -88,6 +89,7 @@ def next_step(
     return (
         _as_installed(desired, record, seen, now)
         or _imported(desired, record, seen, now, directory=directory)
+        or _spare(desired, record, seen, now)
         or _stand_in(desired, record, seen, now)
         or served_or_mended(desired, record, seen, now)
         or _clock(record, now)
@@ -165,6 +167,20 @@ def _imported(
     lost = _is_lost(seen)
     one = imported.chosen(seen.imported, desired, record, now, directory=directory, lost=lost)
     return TakeImported(version=one.version, reason=f"it is in {one.source}") if one else None
+
+
+def _spare(
+    desired: DesiredCertificate, record: CertificateRecord, seen: Seen, now: float
+) -> NextStep | None:
+    """What was had before, and is valid, is not ordered anew."""
+    if seen.spare is None or not spare.is_wanted(desired, record, now):
+        return None
+    if seen.spare.name != desired.name:
+        why = f"no app asks for {seen.spare.name} any more"
+    else:
+        reason = order_reason(desired, record, now, lost=False)
+        why = reason.text if reason else ""
+    return TakeSpare(spare=seen.spare, reason=why)
 
 
 def _stand_in(

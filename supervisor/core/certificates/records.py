@@ -40,6 +40,11 @@ def imported(record: CertificateRecord, new: Issued, now: float) -> CertificateR
     return replace(after, ready=new, failure=None)
 
 
+def spared(record: CertificateRecord, one: Issued) -> CertificateRecord:
+    """One that was had before is to be installed; its issuer has counted it already."""
+    return replace(record, ready=one, failure=None)
+
+
 def installed(
     record: CertificateRecord,
     new: Issued,

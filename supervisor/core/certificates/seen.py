@@ -2,6 +2,7 @@
 
 import msgspec
 
+from supervisor.core.certificates.spare import Spare
 from supervisor.model.imported import Imported
 
 
@@ -32,3 +33,5 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a server answered then, with another certificate."""
     imported: tuple[Imported, ...] = ()
     """Certificates of other clients that wait for a file."""
+    spare: Spare | None = None
+    """One that was had before and does for what is asked for; looked for where that may be."""

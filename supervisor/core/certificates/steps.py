@@ -2,6 +2,8 @@
 
 import msgspec
 
+from supervisor.core.certificates.spare import Spare
+
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One of those below."""
@@ -25,6 +27,12 @@ class AskRenewalInfo(Step, frozen=True, kw_only=True):
 
 class StandIn(Step, frozen=True, kw_only=True):
     """Make a self-signed one, and install it until there is another."""
+
+
+class TakeSpare(Step, frozen=True, kw_only=True):
+    """Install one that was had before, for what is asked for now."""
+
+    spare: Spare
 
 
 class OrderOne(Step, frozen=True, kw_only=True):
@@ -87,6 +95,7 @@ NextStep = (
     | AskRenewalInfo
     | StandIn
     | OrderOne
+    | TakeSpare
     | TakeImported
     | InstallAgain
     | MakeSecrets

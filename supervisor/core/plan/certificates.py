@@ -37,6 +37,16 @@ def described(deployments: Iterable[Deployment]) -> dict[str, Described]:
     }
 
 
+def only_ways_back(deployments: Iterable[Deployment]) -> Collection[str]:
+    """Return the names of those that no app will ask for once it has become what it is to be."""
+    wanted, former = set(), set()
+    for one in deployments:
+        if one.wanted:
+            wanted |= {each.name for each in one.wanted.certificates}
+            former |= {each.name for each in (one.last_good or one.wanted).certificates}
+    return former - wanted
+
+
 def users_of(name: str, deployments: Iterable[Deployment]) -> dict[str, tuple[str, ...]]:
     """Return the units that use a certificate, by runtime name and by app; none that has none."""
     users = {}
