@@ -1,5 +1,6 @@
 """What `podvisor web` refuses before it listens for anybody."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -47,3 +48,39 @@ def test_a_token_that_can_be_guessed_or_read_by_others(
     said = podvisor(*order)
     assert said.code == 1
     assert "shorter than 20 characters" in said.err
+
+
+@pytest.mark.parametrize(
+    ("told", "is_there"),
+    [
+        ("127.0.0.1:{}", True),
+        ("0.0.0.0:{}", True),
+        ("[::]:{}", True),
+        ("/run/x/page.sock (Stream)\nListen=127.0.0.1:{}", True),
+        ("127.0.0.2:{}", False),
+        ("127.0.0.1:1{}", False),
+        ("", False),
+    ],
+)
+def test_where_the_page_is_already_it_is_said_so(
+    podvisor: Callable[..., Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    told: str,
+    is_there: bool,  # noqa: FBT001
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        listens = f"Listen={told.format(port)} (Stream)" if told else ""
+        systemctl = tmp_path / "bin/systemctl"
+        systemctl.parent.mkdir()
+        systemctl.write_text(f"#!/bin/sh\nprintf '%s\\n' 'ActiveState=active' '{listens}'\n")
+        systemctl.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{systemctl.parent}:/usr/bin:/bin")
+        said = podvisor("web", "--listen", f"127.0.0.1:{port}")
+    assert said.code == 1
+    if is_there:
+        assert f"the page is there already, at http://127.0.0.1:{port}/" in said.err
+        assert "podvisor-web.socket" in said.err
+    else:
+        assert said.err == f"podvisor: cannot listen on 127.0.0.1:{port}: Address already in use\n"

@@ -1,5 +1,7 @@
 """`podvisor web`: the page's own process; systemd starts it when somebody looks."""
 
+import errno
+import os
 import socket
 from typing import TYPE_CHECKING
 
@@ -134,4 +136,14 @@ def _bound(listen: str | None) -> socket.socket:
     try:
         return socket.create_server((address, port), family=family)
     except OSError as error:
-        raise Refused(f"cannot listen on {listen}: {error.strerror}") from error
+        if error.errno == errno.EADDRINUSE:
+            from supervisor.cli.local import page_socket
+
+            if page_socket.is_there(address, port):
+                there = f"http://{listen}/ (podvisor-web.socket)"
+                raise Refused(
+                    f"cannot listen on {listen}: the page is there already, at {there}",
+                    hint="look at it there, or name another port",
+                ) from error
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise Refused(f"cannot listen on {listen}: {why}") from error
