@@ -23,6 +23,7 @@ from supervisor.adapters.podman.containers import (
 from supervisor.adapters.podman.event_watch import EventWatch
 from supervisor.adapters.podman.health import can_adjust, health_of
 from supervisor.adapters.podman.images import remove_image, tag_image, told_digests, untag_image
+from supervisor.adapters.podman.info import PodmanInfo
 from supervisor.adapters.podman.played import played
 from supervisor.adapters.podman.pulls import pull
 from supervisor.adapters.podman.registries import RegistryRules
@@ -62,6 +63,7 @@ class PodmanClient:
     ) -> None:
         """Keep Podman's socket (`$XDG_RUNTIME_DIR/podman/podman.sock`), and a reader of logins."""
         self._api = Api(socket)
+        self._info = PodmanInfo(self._api)
         self._logins = logins
         clock = clock or SystemClock()
         self._stores: Stores | None = None
@@ -75,7 +77,9 @@ class PodmanClient:
         """Containers whose health was asked for to where the results of their checks are kept."""
         self._runtime = socket.parent.parent
         self._signs = StoreWatch()
-        self._events = EventWatch(api=self._api, runtime=self._runtime, signs=self._signs)
+        self._events = EventWatch(
+            api=self._api, info=self._info, runtime=self._runtime, signs=self._signs
+        )
 
     async def inventory(
         self,
@@ -333,7 +337,7 @@ class PodmanClient:
     async def _find_stores(self) -> Stores | None:
         if self._stores is None:
             try:
-                self._stores = stores_of(await self._api.get("/info"), runtime=self._runtime)
+                self._stores = stores_of(await self._info.ask(), runtime=self._runtime)
             except (KeyError, TypeError):
                 return None  # an unknown Podman: everything is asked, nothing is watched
             self._events.recheck()

@@ -13,6 +13,7 @@ import anyio
 from supervisor.adapters.podman.api import Api, ApiError
 from supervisor.adapters.podman.containers_conf import log_file
 from supervisor.adapters.podman.events import SELF_TEST, from_api
+from supervisor.adapters.podman.info import PodmanInfo
 from supervisor.adapters.podman.readers import FileReader, JournalReader, Reader
 from supervisor.adapters.podman.stream import seconds
 from supervisor.model.errors import Failure
@@ -37,19 +38,19 @@ class Source(NamedTuple):
     """From when on the API's stream has to tell, in nanoseconds since the epoch."""
 
 
-async def choose(api: Api, *, runtime: Path, signs: bool) -> Source:
+async def choose(api: Api, info: PodmanInfo, *, runtime: Path, signs: bool) -> Source:
     """Ask and try. Without `signs` nothing says when to read."""
     try:
         with anyio.fail_after(_TEST_SECONDS):
-            return await _choose(api, runtime, signs=signs)
+            return await _choose(api, info, runtime, signs=signs)
     except Failure as failure:
         return _stores(str(failure))
     except (ApiError, TimeoutError, KeyError, TypeError) as error:
         return _stores(f"cannot find out where Podman logs its events: {error}")
 
 
-async def _choose(api: Api, runtime: Path, *, signs: bool) -> Source:
-    logger = str((await api.get("/info"))["host"]["eventLogger"])
+async def _choose(api: Api, info: PodmanInfo, runtime: Path, *, signs: bool) -> Source:
+    logger = str((await info.ask())["host"]["eventLogger"])
     hint = _JOURNAL_HINT if logger == "journald" else _LOGGER_HINT
     began = time.time_ns()
     if logger == "none":

@@ -16,6 +16,7 @@ from anyio.abc import TaskGroup
 from supervisor.adapters.podman.api import Api
 from supervisor.adapters.podman.event_source import Source, choose
 from supervisor.adapters.podman.events import SELF_TEST
+from supervisor.adapters.podman.info import PodmanInfo
 from supervisor.adapters.podman.readers import Reader
 from supervisor.adapters.podman.stores import Stores
 from supervisor.adapters.podman.stream import follow
@@ -75,6 +76,7 @@ class EventWatch(msgspec.Struct, kw_only=True):
     """One for the daemon: a task takes signs, another chooses a source and reads it."""
 
     api: Api
+    info: PodmanInfo
     runtime: Path
     signs: StoreWatch
     _source: Source | None = None
@@ -165,7 +167,7 @@ class EventWatch(msgspec.Struct, kw_only=True):
 
     async def _choose(self, show: Callable[[WatchStatus], None], tasks: TaskGroup) -> None:
         before = self._source
-        source = await choose(self.api, runtime=self.runtime, signs=self.signs.armed)
+        source = await choose(self.api, self.info, runtime=self.runtime, signs=self.signs.armed)
         if before and before.stream_since and source.stream_since:
             return  # goes on as it is
         if before and self._announced:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import anyio
 import pytest
@@ -107,6 +108,18 @@ async def test_stores_tell_by_name_and_only_what_changed(
         podman.write("overlay-images/images.lock")
         await anyio.sleep(0.5)
         assert watcher.events == []
+
+
+async def test_all_who_ask_at_the_start_get_one_answer(
+    podman: FakePodman, client: PodmanClient
+) -> None:
+    podman.add_image("localhost/foo:1")
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(partial(client.inventory, networks=True, volumes=True))
+        tasks.start_soon(partial(client.inventory, images=["localhost/foo:1"]))
+        async with watching(client) as watcher:
+            await watcher.way("file")
+    assert podman.asked.count("GET info") == 1, "it starts some twenty programs each time"
 
 
 async def test_an_image_is_told_at_once(podman: FakePodman, client: PodmanClient) -> None:
