@@ -24,8 +24,11 @@ from importlib.machinery import SourceFileLoader
 from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, cast
+from unittest import mock
 
 import pytest
+
+from supervisor.cli.daemon.client import NotRunning, Refused, ask
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 TOOL = CHECKOUT / "contrib" / "host"
@@ -33,6 +36,10 @@ SESSION = f"test-{os.getpid()}"
 UP_TIMEOUT_SECONDS = 900  # the first one builds its root
 PATIENCE_SECONDS = 120
 """For anything that is to happen by itself: long for a slow machine, short for one that hangs."""
+
+UNITS = ".config/systemd/user"
+SET_UP: dict[str, str] = {}
+"""By host: podvisor's unit as `podvisor setup` wrote it there."""
 
 DEFECT = re.compile(r"internal error|^Traceback |was never (retrieved|awaited)", re.MULTILINE)
 
@@ -290,8 +297,34 @@ class User:
         return self.run("podvisor", *arguments, check=check, timeout=timeout, input=input)
 
     def start_daemon(self) -> None:
-        """Let podvisor set itself up, which starts it."""
-        self.podvisor("setup")
+        """Let podvisor set itself up, which starts it.
+
+        On each host that is done once; who has nothing of the kind, and no page, then gets the unit
+        that was written there: a quarter of what a small scenario costs (test_bad_hosts holds it
+        against the command).
+        """
+        folder = self.home / UNITS
+        is_first = not any(folder.glob("pod*"))
+        page = "[web]" in self.read(".config/podvisor/config.toml")
+        if not is_first or page or self.host.name not in SET_UP:
+            self.podvisor("setup")
+            if is_first and not page:
+                SET_UP[self.host.name] = (folder / "podvisor.service").read_text()
+            return
+        unit = f"/home/{self.name}/{UNITS}/podvisor.service"
+        self.write(f"{UNITS}/podvisor.service", SET_UP[self.host.name])
+        self.link(f"{UNITS}/default.target.wants/podvisor.service", unit)
+        socket = "/usr/lib/systemd/user/podman.socket"
+        self.link(f"{UNITS}/sockets.target.wants/podman.socket", socket)
+        self.systemctl("start", "podman.socket")
+        self.systemctl("start", "--no-block", "podvisor.service")
+        self.wait_for(self._daemon_answers, what="podvisor to answer")
+
+    def _daemon_answers(self) -> bool:
+        session = mock.patch.dict(os.environ, XDG_RUNTIME_DIR=self.runtime_outside)
+        with contextlib.suppress(NotRunning, Refused), session:
+            return bool(ask("/v1/status", timeout_seconds=10))
+        return False
 
     def reload_daemon(self, *, check: bool = True) -> None:
         """Have podvisor read its settings anew; without `check` they are to be refused."""
@@ -305,15 +338,25 @@ class User:
 
     def write(self, path: str | Path, text: str, *, mode: int = 0o644) -> Path:
         """Write a file below the home as this user would; new folders become the user's too."""
-        target = self.home / path
-        for folder in reversed(target.relative_to(self.home).parents):
-            if not (self.home / folder).exists():
-                (self.home / folder).mkdir()
-                os.chown(self.home / folder, self.uid, self.uid)
+        target = self._place(path)
         target.write_text(text)
         target.chmod(mode)
         os.chown(target, self.uid, self.uid)
         return target
+
+    def link(self, path: str | Path, target: str) -> None:
+        """Make a symbolic link below the home in the same way."""
+        link = self._place(path)
+        link.symlink_to(target)
+        os.lchown(link, self.uid, self.uid)
+
+    def _place(self, path: str | Path) -> Path:
+        place = self.home / path
+        for folder in reversed(place.relative_to(self.home).parents):
+            if not (self.home / folder).exists():
+                (self.home / folder).mkdir()
+                os.chown(self.home / folder, self.uid, self.uid)
+        return place
 
     def read(self, path: str | Path) -> str:
         return (self.home / path).read_text()

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from tests.host.conftest import UNITS
 from tests.host.scenes import (
     OWNED,
     active,
@@ -136,6 +137,27 @@ def test_settings_are_taken_up_while_the_first_pass_lasts(user):
     assert not is_starting()
     assert not status(user).get("problems")
     ready(user, "slow")
+
+
+def test_what_set_up_once_stays_as_it_is(user):
+    """So does what scenarios write in its place."""
+
+    def written():
+        found = [one for one in (user.home / UNITS).rglob("pod*.*") if not one.is_dir()]
+        return {one: one.readlink() if one.is_symlink() else one.read_text() for one in found}
+
+    deploy_folder(user, {"one/one.service": service()})
+    ready(user, "one")
+    before, pid = written(), main_pid(user, "podvisor.service")
+    assert "write" not in user.podvisor("setup").stdout
+    assert written() == before
+    assert main_pid(user, "podvisor.service") == pid
+    # And the other way round: what it writes where there is nothing.
+    user.podvisor("setup", "--undo")
+    user.systemctl("disable", "--now", "podman.socket")
+    assert written() == {}
+    user.podvisor("setup")
+    assert written() == before
 
 
 # --- what the host lacks --------------------------------------------------------------------------
