@@ -127,15 +127,16 @@ class Place:
         return Places([*links, *behind], [self.folder, f"{data}/."])
 
     def identity(self) -> str:
-        """Return the folder's inode, which is no other's while it is mounted. Raises Retry."""
-        with told(f"read certificate {self.name} in {self.folder}"):
+        """Return the folder's inode, which is no other's while it is mounted; empty if none is.
+
+        One that may not be looked at is not gone: raises Stalled, or Retry.
+        """
+        with told(f"look at {self.folder}, where certificate {self.name} is installed"):
             try:
-                with self._opened() as place:
-                    return str(os.fstat(place).st_ino)
-            except OSError as error:
-                if error.errno in _NOT_THERE:
-                    return ""
-                raise
+                found = os.lstat(self.folder)
+            except (FileNotFoundError, NotADirectoryError):
+                return ""
+            return str(found.st_ino) if stat.S_ISDIR(found.st_mode) else ""
 
     def remove(self) -> None:
         """Take it away, if it is the one that is installed there. Raises Retry or Stalled."""

@@ -214,6 +214,24 @@ def test_podvisors_own_folder_may_be_written_again_but_not_what_holds_it(folder:
     assert told.value.hint == "check owner and permissions"
 
 
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may look anywhere")
+def test_a_folder_that_cannot_be_looked_at_is_not_gone(place: Place, folder: Path) -> None:
+    """Who has mounted it sees it still, and need not start anew."""
+    place.install(FIRST, V1, mode=0o600)
+    before = place.identity()
+    folder.chmod(0)
+    assert place.identity() == before
+    folder.parent.chmod(0)
+    with pytest.raises(Stalled, match="Permission denied"):
+        place.identity()
+    folder.parent.chmod(0o700)
+    folder.chmod(0o700)
+    folder.rename(folder.with_name("other"))
+    assert place.identity() == ""
+    folder.symlink_to("other")
+    assert place.identity() == ""
+
+
 def spoil_key(folder: Path) -> None:
     (folder / "privkey.pem").chmod(0o644)
 
