@@ -13,6 +13,8 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """The few last lines of its log that say why: plain text, each of bounded length."""
     more: str = ""
     """What podvisor knows besides: who has the port that it asks for."""
+    has_gap: bool = False
+    """Whether the journal lacks what systemd always says of such an end: more may be missing."""
     is_bare: bool = False
     """Whether nothing was there of what the program wrote: it may be on its way to the journal."""
 

@@ -88,6 +88,20 @@ async def test_last_words_that_come_late_to_the_journal_are_told_all_the_same(cr
         assert len(world.systemd.words_read) == asked + 2, "no more often than that"
 
 
+async def test_where_the_journal_has_not_taken_all_it_is_said_that_lines_may_be_missing(crashing):
+    world = crashing
+    world.systemd.passed_over.add(WEB)
+    async with world.running() as daemon:
+        world.machine.broken.add(WEB)
+        world.systemd.dies(WEB)
+        await anyio.sleep(2)
+        (unit,) = daemon.service.status().apps[0].units
+        assert (unit.ended, unit.log) == (HOW, LOG)
+        assert "its last lines may be missing" in unit.more
+        (incident,) = world.ledger.all(Incident).values()
+        assert "podvisor doctor" in incident.hint
+
+
 async def test_of_a_silent_one_nothing_is_looked_for_again_and_again(crashing):
     world = crashing
     world.systemd.said_at[WEB] = float("inf")

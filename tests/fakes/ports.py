@@ -601,6 +601,8 @@ class FakeSystemd:
         """Unit to when these come to the journal."""
         self.words_read: list[str] = []
         """Units of which somebody asked for the last words."""
+        self.passed_over: set[str] = set()
+        """Units of which the journal has not taken all."""
         self.ended: dict[str, str] = {}
         """Unit to how it ended."""
         self.paused: set[str] = set()
@@ -678,7 +680,7 @@ class FakeSystemd:
         if self.now() < self.said_at.get(unit, 0.0):
             return Ending(how=self.ended.get(unit, ""), is_bare=True)
         lines = tuple(self.said.get(unit, "").splitlines())
-        return Ending(how=self.ended.get(unit, ""), lines=lines)
+        return Ending(how=self.ended.get(unit, ""), lines=lines, has_gap=unit in self.passed_over)
 
     async def start(self, unit: str, *, timeout_seconds: float) -> JobFailed | None:
         seconds = self.slow.get(unit, 0.1)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from supervisor.adapters.host.doctor import session
 from supervisor.adapters.host.doctor.host import PODMAN_INFO, PODMAN_PS, Host, Said
 from supervisor.adapters.host.doctor.table import CHECKS, examine
 from supervisor.model.doctor import Examined, Severity
@@ -83,6 +84,8 @@ class SoundMachine:
             FAILED: Said(0, "[]"),
             MASKED: Said(0, "[]"),
             JOURNAL: Said(0, "a line\n"),
+            " ".join(session.JOURNAL_DROPS): Said(1, "", "insufficient permissions"),
+            " ".join(session.JOURNAL_ENDS): Said(0, ""),
             TIME: Said(0, "NTP=yes\nNTPSynchronized=yes\nCanNTP=yes\n"),
             CRONTAB: Said(1, "", "no crontab for pi"),
             UPDATE_TIMER: Said(3, "inactive\n"),

@@ -41,6 +41,10 @@ _STEP = re.compile(r"(\[\d+/\d+\] )?(STEP \d+(/\d+)?: |--> )")
 _DUMP = re.compile(r"\{(?:[^{}]|\{[^{}]*\}){80,}\}")
 """A structure of Go's, as Podman's errors about COPY and ADD hold it: nothing for people."""
 _EXITED = re.compile(r": Main process exited, code=(\w+), status=(\d+)(?:/(\w+))?")
+_ANY_EXIT = re.compile(r" process exited, code=")
+_ENDED_BY_PROCESS = re.compile(r": Failed with result '(exit-code|signal|core-dump)'")
+"""What systemd says after it has said how the process exited. That is less urgent: where journald
+takes too much in too little time, it passes over that, and with it over what programs write."""
 _CUT_OFF = (
     (re.compile(r"killed by the OOM killer|result 'oom-kill'"), endings.OUT_OF_MEMORY),
     (re.compile(r": start\S* operation timed out|: Start.* timed out"), endings.START_TIMEOUT),
@@ -131,6 +135,7 @@ def _telling(lines: list[_Line]) -> Ending:
     return Ending(
         how=cut_off if errors else how,
         lines=_few([*newest_first][:_LINES]),
+        has_gap=_has_gap(said),
         is_bare=is_bare,
     )
 
@@ -150,6 +155,12 @@ def _few(newest_first: list[str]) -> tuple[str, ...]:
 def _has_ended(line: _Line) -> bool:
     """Whether systemd tells of the end of a run."""
     return ": Failed with result" in line.text or _WELL in line.text
+
+
+def _has_gap(said: list[str]) -> bool:
+    """Whether the journal has that a process failed its unit, and not that it exited."""
+    failed = any(_ENDED_BY_PROCESS.search(text) for text in said)
+    return failed and not any(_ANY_EXIT.search(text) for text in said)
 
 
 def _cut_off(said: list[str]) -> str:

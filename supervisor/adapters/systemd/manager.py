@@ -299,7 +299,7 @@ class SystemdManager:
     async def _ending(self, unit: str, *, since: float, patient: bool) -> Ending:
         """Read it from the journal, or, if that cannot be read, what systemd knows by itself."""
         ending = await last_lines(unit, since=since, patient=patient)
-        if str(ending):
+        if str(ending) and not ending.has_gap:
             return ending
         try:
             service = await self._reader.properties(unit, typed_interface(unit) or UNIT)
@@ -307,7 +307,8 @@ class SystemdManager:
             return ending
         result = str(service.get("Result", ""))
         code, status = service.get("ExecMainCode", 0), service.get("ExecMainStatus", 0)
-        return Ending(how=exit_in_words(result, code, status))
+        how = ending.how or exit_in_words(result, code, status)
+        return msgspec.structs.replace(ending, how=how) if str(ending) else Ending(how=how)
 
     async def _call(
         self, member: str, signature: str = "", body: Sequence[Any] = (), **options: Any

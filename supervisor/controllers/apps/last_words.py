@@ -22,6 +22,7 @@ from supervisor.model.observed import JobFailed
 from supervisor.model.unit_name import template_of
 
 WITHHELD = "… its words are withheld: its secrets cannot be read now"
+GAP = "its last lines may be missing: journald passed over some (podvisor doctor)"
 _MOST_PORTS = 1_000
 _OVERTAKEN = 3
 """So many old values of one secret are kept in mind."""
@@ -96,6 +97,8 @@ class LastWords(msgspec.Struct, kw_only=True):
             more = await self._more(words, unit)
         else:
             more = self._unkept.get(unit) or self._unkept.get(template_of(unit), "")
+        if ending.has_gap:
+            more = "; ".join(filter(None, (more, GAP)))
         lines = tuple(words.splitlines())
         return msgspec.structs.replace(ending, lines=lines, more=more)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from supervisor.adapters.host.doctor import machine as machine_checks
+from supervisor.adapters.host.doctor import session
 from supervisor.adapters.host.doctor.host import PODMAN_INFO, PODMAN_PS, Said, ask
 from supervisor.adapters.host.doctor.table import CHECKS, FOR_ROOT, examine
 from supervisor.core.status.examination import Check, ok
@@ -34,6 +35,25 @@ from tests.fakes.sound_machine import (
 Spoil = Callable[[SoundMachine], object]
 AUTH = '{"auths": {"ghcr.io": {"auth": "cGk6cGk="}}}'
 WEB = "[Container]\nImage=docker.io/library/nginx:1\n"
+
+
+def dropped(unit: str, lines: int) -> str:
+    message = f"Suppressed {lines} messages from {unit}"
+    return json.dumps({"MESSAGE": message, "N_DROPPED": str(lines)}) + "\n"
+
+
+def ends(*told: tuple[str, str, str]) -> str:
+    """Unit, run, and for what result it failed; of none, that its process exited."""
+    lines = (
+        {
+            "USER_UNIT": unit,
+            "USER_INVOCATION_ID": run,
+            "MESSAGE_ID": session.FAILED if result else session.EXITED,
+            "UNIT_RESULT": result,
+        }
+        for unit, run, result in told
+    )
+    return "".join(json.dumps(one) + "\n" for one in lines)
 
 
 @pytest.fixture
@@ -228,6 +248,26 @@ SPOILT: list[tuple[Spoil, str, Severity, str, str]] = [
         INFO,
         "kept in memory",
         "Storage=persistent",
+    ),
+    (
+        answers(
+            " ".join(session.JOURNAL_DROPS),
+            dropped("user@1000.service", 362510) + dropped("user@1000.service", 7),
+        ),
+        "journal-limit",
+        WARNING,
+        "has passed over 362517 lines of pi in the last day",
+        "RateLimitBurst=100000",
+    ),
+    (
+        answers(
+            " ".join(session.JOURNAL_ENDS),
+            ends(("a", "1", "exit-code"), ("a", "1", ""), ("b", "2", "signal")),
+        ),
+        "journal-limit",
+        WARNING,
+        "has passed over some lines of pi in the last day, also of how b ended",
+        "restart systemd-journald",
     ),
     (
         answers(FAILED, failed("old.service", "not-found")),

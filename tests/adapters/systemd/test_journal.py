@@ -115,6 +115,29 @@ async def test_it_is_said_whether_anything_of_the_programs_own_is_there(
     assert ending.how == "exit status 125"
 
 
+@pytest.mark.parametrize(
+    ("told_of", "has_gap"),
+    [
+        ((FAILED,), True),
+        ((EXITED, FAILED), False),
+        (
+            (("systemd", "web.service: Control process exited, code=exited, status=1/F"), FAILED),
+            False,
+        ),
+        ((("systemd", "web.service: Failed with result 'start-limit-hit'."),), False),
+        ((("systemd", "web.service: Failed with result 'timeout'."),), False),
+    ],
+)
+async def test_what_the_journal_lacks_of_an_end_is_a_sign_that_it_lacks_more(
+    says: Says,
+    told_of: tuple[tuple[str, str], ...],
+    has_gap: bool,  # noqa: FBT001
+) -> None:
+    says(STARTING, ("web", "line 37494 of 400000"), *told_of)
+    ending = await journal.last_lines("web.service", since=1.0, patient=False)
+    assert ending.has_gap is has_gap
+
+
 @pytest.mark.parametrize("said", [(), (("web", "no config"),)], ids=["silent", "with words"])
 async def test_a_run_that_ends_with_status_0_has_said_what_it_said(
     says: Says, said: tuple[tuple[str, str], ...]

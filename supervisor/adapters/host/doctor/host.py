@@ -202,6 +202,11 @@ def objects(text: str) -> list[dict[str, Any]] | None:
     return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else None
 
 
+def json_lines(text: str) -> list[dict[str, Any]]:
+    """Return the objects of a text with one a line, as far as they are some."""
+    return [one for one in map(_object, text.splitlines()) if one]
+
+
 def _json(text: str) -> object:
     try:
         return json.loads(text)

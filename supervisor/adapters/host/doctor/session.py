@@ -3,8 +3,9 @@
 import re
 import shlex
 from collections.abc import Iterator
+from typing import Any
 
-from supervisor.adapters.host.doctor.host import Host, objects
+from supervisor.adapters.host.doctor.host import Host, json_lines, objects
 from supervisor.adapters.host.doctor.quadlets import quadlets
 from supervisor.core.files.names import PLAIN_SUFFIXES
 from supervisor.core.status.examination import (
@@ -19,9 +20,30 @@ from supervisor.core.status.examination import (
 from supervisor.model.doctor import Group
 
 _OLDEST, _BETTER = 247, 254
+_NAMED = 3
 _HEALTH_RUN = re.compile(r"[0-9a-f]{64}-[0-9a-f]+\.(?:service|timer)")
 _OWN = ("podvisor.service", "podvisor-web.service", "podvisor-web.socket")
 _NEEDED = ("podman.socket", "podman.service", "dbus.socket", "dbus.service", "podvisor.service")
+_DROPPED = "MESSAGE_ID=a596d6fe7bfa4994828e72309e95d61e"
+FAILED, EXITED = "d9b373ed55a64feb8242e02dbe79a49c", "98e322203f7a4ed290d09fe03c09fe15"
+"""Messages of journald and of systemd (`sd-messages.h`)."""
+_BY_PROCESS = ("exit-code", "signal", "core-dump")
+_READ = 1_000
+_DAY = ("--quiet", "--no-pager", "--since=-1d", "--output=json", f"--lines={_READ}")
+JOURNAL_DROPS = ("journalctl", *_DAY, "--output-fields=MESSAGE,N_DROPPED", _DROPPED)
+JOURNAL_ENDS = (
+    *("journalctl", "--user", *_DAY),
+    "--output-fields=MESSAGE_ID,UNIT_RESULT,USER_UNIT,USER_INVOCATION_ID",
+    *(f"MESSAGE_ID={FAILED}", f"MESSAGE_ID={EXITED}"),
+)
+_LARGER_BURST = (
+    "sudo mkdir -p /etc/systemd/journald.conf.d",
+    (
+        r"printf '[Journal]\nRateLimitBurst=100000\n' | "
+        "sudo tee /etc/systemd/journald.conf.d/50-burst.conf"
+    ),
+    "sudo systemctl restart systemd-journald",
+)
 _PERSISTENT = (
     "sudo mkdir -p /etc/systemd/journald.conf.d",
     (
@@ -72,6 +94,43 @@ def _journal_storage(host: Host) -> Answer:
         "that keeps it; it writes to the disk or card (SystemMaxUse= limits how much)",
         *_PERSISTENT,
     )
+
+
+def _journal_limit(host: Host) -> Answer | None:
+    """Look for what journald says of it, which not every user may read, and for what it has not."""
+    whose = f"from user@{host.user_id}.service"
+    dropped = json_lines(host.asked(*JOURNAL_DROPS).out)
+    told = [one for one in dropped if str(one.get("MESSAGE")).endswith(whose)]
+    lines = sum(int(one["N_DROPPED"]) for one in told if str(one.get("N_DROPPED")).isdecimal())
+    said = host.asked(*JOURNAL_ENDS)
+    if not told and "ermission" in said.err:
+        return None
+    ends = json_lines(said.out)
+    units = _without_an_exit(ends[1:] if len(ends) == _READ else ends)
+    if not told and not units:
+        return ok("no sign that journald has passed over lines of this user in the last day")
+    seen = f"journald has passed over {lines or 'some'} lines of {host.user} in the last day"
+    if units:
+        seen += f", also of how {', '.join(sorted(units)[:_NAMED])} ended"
+    return warning(
+        seen,
+        "its limit (10,000 lines in 30 s, more on a large disk) is one for all units of a user; "
+        "LogRateLimitIntervalSec= in a unit of theirs does nothing. Have what writes so much write "
+        "less, or LogDriver=k8s-file keep its lines from the journal",
+        *_LARGER_BURST,
+    )
+
+
+def _without_an_exit(ends: list[dict[str, Any]]) -> set[str]:
+    """Return the units that a process failed of which systemd's word is not there."""
+    exited = {one.get("USER_INVOCATION_ID") for one in ends if one.get("MESSAGE_ID") == EXITED}
+    return {
+        str(one.get("USER_UNIT"))
+        for one in ends
+        if one.get("MESSAGE_ID") == FAILED
+        and one.get("UNIT_RESULT") in _BY_PROCESS
+        and one.get("USER_INVOCATION_ID") not in exited
+    }
 
 
 def _deployed(host: Host) -> set[str]:
@@ -153,6 +212,12 @@ CHECKS = (
         Group.SYSTEMD,
         "why something failed before a boot is lost with it",
         _journal_storage,
+    ),
+    Check(
+        "journal-limit",
+        Group.SYSTEMD,
+        "one app that writes very much takes the last words of all others",
+        _journal_limit,
     ),
     Check("failed-units", Group.SYSTEMD, "something of this user does not run", _failed_units),
     Check("masked-units", Group.SYSTEMD, "systemd refuses to start them", _masked_units),
