@@ -1,9 +1,13 @@
 """What all tests share: asynchronous ones run on the stdlib's loop, none runs against time."""
 
+import gc
 import time
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.examples import ALL
 
 # A machine may be slow, and the first text of a property takes a second where nothing is cached.
 settings.register_profile(
@@ -12,7 +16,21 @@ settings.register_profile(
 # A property says the same at each run of one tree; `contrib/test fuzz` looks for what is new.
 settings.register_profile("same", settings.get_profile("patient"), derandomize=True)
 settings.register_profile("fuzz", settings.get_profile("patient"), print_blob=True)
+# For a Python that is not the only one: each takes its time, and all find nearly the same.
+settings.register_profile("third", settings.get_profile("same"), max_examples=ALL // 3)
 settings.load_profile("same")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for garbage only in what tests make: their modules and they themselves stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from supervisor.model.check import Check, CheckedApp
 from supervisor.model.errors import Finding
 from supervisor.model.need import unit_need
 from supervisor.model.plan import Plan, Reload, RestartUnit, Verdict
+from tests.examples import scaled
 
 WIDTH = 80
 _COLOURS = re.compile("\x1b\\[[0-9;]*m")
@@ -83,7 +84,7 @@ def test_no_character_of_a_line_is_lost(cells: list[str], hang: int | None) -> N
     assert "".join("".join(lines).split()) == "".join(screen.clean(told).split())
 
 
-@settings(max_examples=20)
+@settings(max_examples=scaled(20))
 @given(name=words, place=words, more=few, found=findings, running=st.booleans())
 def test_a_status(
     name: str, place: str, more: list[str], found: list[Finding], *, running: bool
@@ -127,7 +128,7 @@ def test_a_status(
     written(lambda: status_view.show(status, named=[name], now=1.0))
 
 
-@settings(max_examples=20)
+@settings(max_examples=scaled(20))
 @given(app=words, image=words, tag=words, why=texts, failed=st.booleans())
 def test_images(app: str, image: str, tag: str, why: str, *, failed: bool) -> None:
     version = {"runs": f"{image}@sha256:{'3f' * 32}", "tag": tag}
@@ -151,7 +152,7 @@ def test_images(app: str, image: str, tag: str, why: str, *, failed: bool) -> No
     written(lambda: image_view.would_be({"images": [one, lost]}))
 
 
-@settings(max_examples=20)
+@settings(max_examples=scaled(20))
 @given(name=words, issuer=words, why=texts, state=st.sampled_from(sorted(CertificateState)))
 def test_certificates(name: str, issuer: str, why: str, state: str) -> None:
     one = {
@@ -174,7 +175,7 @@ def test_certificates(name: str, issuer: str, why: str, state: str) -> None:
     written(lambda: certificate_view.show_one(one, now=9.1e6))
 
 
-@settings(max_examples=20)
+@settings(max_examples=scaled(20))
 @given(subject=texts, author=texts, image=words, why=texts)
 def test_a_history(subject: str, author: str, image: str, why: str) -> None:
     one = {
@@ -191,7 +192,7 @@ def test_a_history(subject: str, author: str, image: str, why: str) -> None:
     written(lambda: history._show({"rollouts": [one]}, now=2.0))
 
 
-@settings(max_examples=20)
+@settings(max_examples=scaled(20))
 @given(words, few, findings)
 def test_a_plan(name: str, more: list[str], found: list[Finding]) -> None:
     verdict = Verdict(
@@ -208,7 +209,7 @@ def test_a_plan(name: str, more: list[str], found: list[Finding]) -> None:
     written(lambda: plan._show(made))
 
 
-@settings(max_examples=40)
+@settings(max_examples=scaled(40))
 @given(words, words, findings)
 def test_a_check(name: str, place: str, found: list[Finding]) -> None:
     app = CheckedApp(name=name, root=place, files=(place,), units=(), refused=False)
@@ -216,7 +217,7 @@ def test_a_check(name: str, place: str, found: list[Finding]) -> None:
     written(lambda: check._show(made))
 
 
-@settings(max_examples=40)
+@settings(max_examples=scaled(40))
 @given(
     name=words, reason=texts, detail=st.lists(texts, max_size=3).map("\n".join), ok=st.booleans()
 )

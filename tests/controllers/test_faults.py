@@ -10,6 +10,7 @@ from supervisor.model.git_url import GitUrl
 from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.settings import RepairSettings, RolloutSettings, Settings, SourceSettings
 from supervisor.model.status import AppState, SyncRequest
+from tests.examples import scaled
 from tests.fakes.certificate_house import TODAY
 from tests.fakes.ports import oid
 
@@ -84,7 +85,9 @@ faults = st.lists(
     min_size=1,
     max_size=4,
 )
-quick = settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=scaled(8), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 async def ignore(_):

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from supervisor.api.control import Door, _Answers
 from tests.controllers.conftest import World
+from tests.examples import scaled
 from tests.fakes.virtual_time import VIRTUAL_TIME
 
 ROUTES = {
@@ -122,7 +123,7 @@ STOPPED_IN_A_PASS = [RELOAD, ("POST", "/v1/resume", {}, b"{}"), RELOAD]
 """The daemon ends after them, in the moment in which an app's part of a pass does."""
 
 
-@settings(max_examples=15)
+@settings(max_examples=scaled(15))
 @example(STOPPED_IN_A_PASS)
 @given(st.lists(REQUESTS, min_size=5, max_size=25))
 def test_every_request_is_answered(requests):

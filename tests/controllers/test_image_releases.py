@@ -22,6 +22,7 @@ from supervisor.model.podman import PodmanEvent
 from supervisor.model.rollout import Hold, Outcome
 from supervisor.model.settings import ImageSettings, RolloutSettings
 from supervisor.model.status import AppState, OrderRequest, SyncRequest
+from tests.examples import scaled
 from tests.fakes.ports import oid
 
 SETTLE = 10
@@ -398,7 +399,7 @@ WAITS = st.tuples(st.just("wait"), st.sampled_from((0.5, 5.0, PULL + 1.0, 200.0)
 
 
 @hypothesis.settings(
-    max_examples=25,
+    max_examples=scaled(25),
     deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )

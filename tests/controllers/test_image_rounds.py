@@ -13,6 +13,7 @@ from supervisor.model.errors import Retry, Stalled
 from supervisor.model.events import EventKind
 from supervisor.model.setting_types import Seconds
 from supervisor.model.settings import ImageSettings, Settings
+from tests.examples import scaled
 from tests.fakes.checks import HIGHEST, Checks, asks, deployed
 from tests.fakes.registry import digest_of
 
@@ -434,7 +435,7 @@ def test_whatever_happens_what_is_known_is_what_was_answered(anyio_backend, tmp_
     """Pushes, failures, webhooks, restarts, clocks: an answer is of the registry, or a problem."""
     step = st.sampled_from(["push", "fail", "mend", "told", "wait", "restart", "clock", "all"])
 
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=scaled(25), deadline=None)
     @given(st.lists(st.tuples(step, st.integers(0, 3)), max_size=12))
     def check(steps):
         anyio.run(_case, steps, tmp_path_factory.mktemp("case"), backend_options=anyio_backend[1])

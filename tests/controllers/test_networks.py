@@ -12,6 +12,7 @@ from supervisor.model.observed import UnitState
 from supervisor.model.rollout import Outcome
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState, SyncRequest
+from tests.examples import scaled
 from tests.fakes.ports import oid
 from tests.words import waiting
 
@@ -192,7 +193,7 @@ async def test_a_guest_that_does_not_stop_is_its_apps_failure_and_the_network_is
 
 
 @hypothesis.settings(
-    max_examples=10,
+    max_examples=scaled(10),
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from((0.0, 3.0, SETTLE + 1.0))), max_size=4))

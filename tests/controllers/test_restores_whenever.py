@@ -26,6 +26,7 @@ from tests.controllers.test_volume_snapshots import (
     runs,
     settle,
 )
+from tests.examples import scaled
 
 FAILURE = Retry("no space left on device")
 restores = st.tuples(st.just("restore"), st.integers(0, 3))
@@ -41,7 +42,9 @@ acts = st.one_of(
 )
 # An export takes 30 s, and so does a load; what failed is tried again after a minute.
 gaps = st.sampled_from([1, 15, 40, 400])
-quick = settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(
+    max_examples=scaled(10), suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 class Watch:

@@ -14,6 +14,7 @@ from supervisor.model.rollout import Outcome
 from supervisor.model.settings import RolloutSettings
 from supervisor.model.status import AppState
 from tests.controllers.conftest import World
+from tests.examples import scaled
 from tests.fakes.virtual_time import VIRTUAL_TIME
 
 GATE_SECONDS = 300
@@ -88,7 +89,7 @@ async def tried(world, faults, *, restart_after):
         assert world.machine.words(world.machine.running["web.service"])["v"] == "1"
 
 
-@settings(max_examples=10)
+@settings(max_examples=scaled(10))
 @given(st.sets(st.sampled_from(sorted(FAULTS)), min_size=1, max_size=3), st.sampled_from([0, 30]))
 @example({"build"}, 0)
 @example({"load"}, 0)

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from supervisor.kit import alarm
 from supervisor.kit.alarm import next_multiple
 from supervisor.kit.workqueue import WorkQueue
+from tests.examples import scaled
 from tests.fakes.virtual_time import VIRTUAL_TIME, virtual_loop
 
 
@@ -228,7 +229,7 @@ def on_a_virtual_clock(work):
     pauses=st.lists(st.sampled_from([0.01, 0.05, 0.24, 0.26, 0.3, 0.59, 0.61, 1.0]), min_size=1),
     takes=st.sampled_from([0.0, 0.1, 0.7, 3.0]),
 )
-@settings(max_examples=40)
+@settings(max_examples=scaled(40))
 @example(pauses=[0.01], takes=0.0)
 @example(pauses=[0.26], takes=0.0)
 @example(pauses=[0.61], takes=0.0)
@@ -380,5 +381,5 @@ class Queue(RuleBasedStateMachine):
         self.loop.close()
 
 
-Queue.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+Queue.TestCase.settings = settings(max_examples=scaled(60), stateful_step_count=40)
 TestQueue = Queue.TestCase

@@ -11,6 +11,7 @@ from supervisor.core.desired.discovery import Composition, compose, told
 from supervisor.model.setting_types import Globs
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
+from tests.examples import scaled
 
 LINE = re.compile(r'(apps|ignore) = (\[(?:"[^"]*"(?:, …)?(?:, )?)*\]|"[^"]*")')
 
@@ -63,7 +64,7 @@ def units(composition: Composition) -> set[str]:
     }
 
 
-@settings(max_examples=100)
+@settings(max_examples=scaled(100))
 @given(st.sets(path, min_size=1, max_size=12) | flat, given_settings)
 @example({*FLAT, "web.container", "web/web.container", "apps/apps/web.container"}, AS_FOUND)
 @example({"web/a*/web.container", "web/apps/apps.container"}, AS_FOUND)

@@ -37,6 +37,7 @@ from supervisor.model.certificate import (
     Stage,
 )
 from tests.core.certificates.samples import DAY, FOLDER, HOUR, NOW, issued
+from tests.examples import scaled
 
 LIMITS = limits.LETS_ENCRYPT
 NAMES = st.sampled_from(["one", "other"])
@@ -423,4 +424,4 @@ class Certificates(RuleBasedStateMachine):
 
 
 TestCertificates = Certificates.TestCase
-TestCertificates.settings = settings(max_examples=150, stateful_step_count=40)
+TestCertificates.settings = settings(max_examples=scaled(150), stateful_step_count=40)

@@ -14,6 +14,7 @@ from supervisor.core.certificates.steps import TakeImported
 from supervisor.model.certificate import CertificateTerms
 from supervisor.model.imported import Imported
 from tests.core.certificates.samples import DAY, FOLDER, issued
+from tests.examples import scaled
 from tests.properties.test_certificates_go_on import DIRECTORY, DOMAINS, Certificates
 
 
@@ -68,4 +69,4 @@ class Imports(Certificates):
 
 
 TestImports = Imports.TestCase
-TestImports.settings = settings(max_examples=60, stateful_step_count=40)
+TestImports.settings = settings(max_examples=scaled(60), stateful_step_count=40)

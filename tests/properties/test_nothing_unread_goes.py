@@ -12,6 +12,7 @@ from supervisor.model.observed import Manifest
 from supervisor.model.setting_types import Globs
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
+from tests.examples import scaled
 
 folder = st.sampled_from(("apps", "web", "quadlets", ".config", "hosts", "me"))
 name = st.sampled_from(
@@ -41,7 +42,7 @@ def installed(composition: Composition) -> dict[str, Manifest]:
     return {one.name: Manifest.of(one, units=(), sealed=True) for one in composition.candidates}
 
 
-@settings(max_examples=400)
+@settings(max_examples=scaled(400))
 @given(st.sets(path, min_size=1, max_size=8), given_settings, st.data())
 def test_whatever_cannot_be_read_no_app_is_removed_by_it(paths, source, data):
     places = sorted({one[:at] for one in paths for at, c in enumerate(f"{one}/") if c == "/"})

@@ -22,6 +22,7 @@ from supervisor.model.plan import (
     WriteFile,
 )
 from supervisor.model.quadlet import UnitKind
+from tests.examples import scaled
 from tests.fakes.machine import Machine, app, container, deploy, network, pod, volume
 
 LATER = 2.0
@@ -242,7 +243,7 @@ def test_for_a_certificate_that_lacks_nothing_is_ended_that_runs(data):
     settled(machine, after)
 
 
-@settings(max_examples=50)
+@settings(max_examples=scaled(50))
 @given(st.data())
 def test_what_nothing_starts_is_not_started(data):
     """Unless a person has it run: then it runs on."""

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.model.errors import Failure
+from tests.examples import scaled
 from tests.fakes.bus import BusError, FakeBus
 
 UNITS = ("a.service", "b.service", "c.service")
@@ -139,6 +140,6 @@ async def scenario(happenings: list[tuple]) -> None:
 
 
 @given(st.lists(happening, max_size=30))
-@settings(max_examples=50)
+@settings(max_examples=scaled(50))
 def test_the_last_state_of_every_unit_is_told(happenings: list[tuple]) -> None:
     anyio.run(partial(scenario, happenings))

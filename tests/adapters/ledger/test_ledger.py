@@ -29,6 +29,7 @@ from supervisor.model.secret import SecretsMade
 from supervisor.model.setting_types import Bytes, Seconds
 from supervisor.model.settings import LedgerSettings
 from supervisor.model.source import TreeFile
+from tests.examples import scaled
 
 NOW = 1_700_000_000.0
 DAY = 86_400.0
@@ -519,7 +520,7 @@ class TestDamage:
         assert "and with it what people ordered" in loss.text
 
     @given(st.data())
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=scaled(30), deadline=None)
     def test_whatever_is_damaged_it_begins_and_nothing_is_made_up(self, data: Any) -> None:
         with TemporaryDirectory() as folder:
             path = Path(folder) / "ledger.db"
@@ -855,7 +856,7 @@ CHANGES = st.one_of(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=scaled(40))
 @given(st.lists(st.tuples(CHANGES, st.booleans()), max_size=12))
 def test_memory_and_file_say_the_same_whatever_was_written(changes) -> None:
     """Also of what could not be written when it was put."""

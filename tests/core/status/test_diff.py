@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from supervisor.core.status.diff import LIMIT, pair, unified
+from tests.examples import scaled
 
 
 def diff(old, new):
@@ -40,7 +41,7 @@ def test_what_is_no_text_or_too_much_is_only_named():
     assert "larger than 256K" in diff(b"x" * (LIMIT + 1), b"x")[0]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=scaled(30), deadline=None)
 @given(st.data())
 def test_git_makes_the_new_of_the_old_with_it(data):
     texts = st.lists(st.sampled_from(["a\n", "b\n", "c\n", "\n"])).map("".join)
