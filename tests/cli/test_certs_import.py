@@ -10,12 +10,15 @@ import pytest
 
 from supervisor.adapters.acme.accounts import account_key
 from supervisor.adapters.acme.places import account_path
+from supervisor.adapters.acme_clients import reading
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.certificate_files import HostFolders, read_certificate_files
 from supervisor.model.certificate import KeyType
 from supervisor.model.certificate_settings import CertificateSettings, IssuerSettings
 from supervisor.model.certificate_status import CertificateList, CertificateState, CertificateStatus
+from supervisor.wiring import importing
 from tests.core.candidates import from_texts
+from tests.fakes.answers import answer_here
 from tests.fakes.client_folders import (
     DIRECTORY,
     Certbot,
@@ -61,6 +64,18 @@ def certbot(home: Path) -> Certbot:
     return made
 
 
+@pytest.fixture(autouse=True)
+def reader(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Folders are read here, but where a test has it done as people have it, in a process."""
+    if "in_a_process" not in request.fixturenames:
+        answer_here(monkeypatch, importing, reading.read)
+
+
+@pytest.fixture
+def in_a_process() -> None:
+    """The reader as it is."""
+
+
 def listed(*certificates: CertificateStatus) -> Any:
     return json.loads(msgspec.json.encode(CertificateList(certificates=certificates)))
 
@@ -69,6 +84,7 @@ def waiting(home: Path) -> list[Path]:
     return sorted((home / "state/podvisor/imported-certificates").glob("*.json"))
 
 
+@pytest.mark.usefixtures("in_a_process")
 def test_without_a_daemon_all_is_taken_and_what_to_write_is_printed(
     podvisor: Podvisor, home: Path, certbot: Certbot
 ) -> None:
@@ -282,6 +298,7 @@ def test_one_account_of_each_issuer_is_taken_that_of_most_certificates(
     assert [one["outcome"] for one in found["accounts"]] == ["taken"]
 
 
+@pytest.mark.usefixtures("in_a_process")
 def test_what_is_no_use_is_said_with_its_file_and_the_rest_is_taken(
     podvisor: Podvisor, home: Path
 ) -> None:

@@ -10,10 +10,9 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import anyio
-import msgspec
 import pytest
 
-from supervisor.adapters.git import artifact, unpack
+from supervisor.adapters.git import artifact, cosign, cosign_verify, unpack
 from supervisor.adapters.git.reader import GitSources
 from supervisor.adapters.git.unpack import Packed, Unpacked, Unpacking
 from supervisor.adapters.registry.client import RegistryClient
@@ -25,6 +24,7 @@ from supervisor.model.setting_types import Bytes
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import FileKind, Snapshot
 from tests.fakes import artifacts
+from tests.fakes.answers import answer_here
 from tests.fakes.artifacts import Pushed, flux, flux_of, layer, member, oras, packed, tarred
 from tests.fakes.registry_server import PASSWORD, USER, RegistryServer, Told
 
@@ -79,17 +79,17 @@ def push(server: RegistryServer) -> Callable[[Pushed], str]:
     return lambda pushed: server.put(f"{NAME}:main", *pushed)
 
 
+@pytest.fixture(autouse=True)
+def helpers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What takes no memory and no time needs no process of its own."""
+    if "in_processes" not in request.fixturenames:
+        answer_here(monkeypatch, artifact, unpack.unpack)
+        answer_here(monkeypatch, cosign, cosign_verify.genuine)
+
+
 @pytest.fixture
-def unpacked_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a process of its own: what takes no memory and no time needs none."""
-
-    async def ask(module: str, asked: Unpacking, kind: type[Unpacked], **_: object) -> Unpacked:
-        assert (module, kind) == (unpack.__name__, Unpacked)
-        question = msgspec.msgpack.decode(msgspec.msgpack.encode(asked), type=Unpacking)
-        answer = msgspec.msgpack.encode(unpack.unpack(question))
-        return msgspec.msgpack.decode(answer, type=Unpacked)
-
-    monkeypatch.setattr(artifact, "ask", ask)
+def in_processes() -> None:
+    """Helpers as they are."""
 
 
 def held(snapshot: Snapshot) -> dict[str, str]:
@@ -109,6 +109,7 @@ def left_over(state: Path) -> list[Path]:
     return list(state.glob("state/home.git/objects/pack/tmp_*"))
 
 
+@pytest.mark.usefixtures("in_processes")
 @pytest.mark.parametrize(
     "pushed",
     [
@@ -158,7 +159,6 @@ async def test_nothing_new_is_one_question(
     assert second.revision != digest.removeprefix("sha256:")
 
 
-@pytest.mark.usefixtures("unpacked_here")
 async def test_what_is_applied_is_kept_by_its_digest(
     push: Callable[[Pushed], str], fetch: Fetch, sources: GitSources, tmp_path: Path
 ) -> None:
@@ -326,7 +326,6 @@ async def test_a_manifest_that_is_another_one_is_not_taken(
 # What is in a tar
 
 
-@pytest.mark.usefixtures("unpacked_here")
 @pytest.mark.parametrize(
     ("what", "said"),
     [
@@ -361,7 +360,6 @@ async def test_what_a_tar_may_not_hold_is_refused_by_name(
     assert finding.path.isprintable()
 
 
-@pytest.mark.usefixtures("unpacked_here")
 async def test_links_and_modes_are_kept(push: Callable[[Pushed], str], fetch: Fetch) -> None:
     push(
         flux_of(
@@ -386,7 +384,6 @@ async def test_links_and_modes_are_kept(push: Callable[[Pushed], str], fetch: Fe
     }
 
 
-@pytest.mark.usefixtures("unpacked_here")
 async def test_the_later_of_two_counts_and_a_repository_in_it_does_not(
     push: Callable[[Pushed], str], fetch: Fetch
 ) -> None:
@@ -422,6 +419,7 @@ def scrambled(content: bytes) -> bytes:
     return gzip.compress(bytes(plain))
 
 
+@pytest.mark.usefixtures("in_processes")
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -553,6 +551,7 @@ async def test_what_takes_long_ends(tmp_path: Path) -> None:
     assert unpacked.problem == "it takes too long to unpack"
 
 
+@pytest.mark.usefixtures("in_processes")
 async def test_what_a_process_could_not_unpack_is_left_alone_for_a_while(
     push: Callable[[Pushed], str],
     fetch: Fetch,
@@ -571,6 +570,7 @@ async def test_what_a_process_could_not_unpack_is_left_alone_for_a_while(
     assert held(await fetch()) == ids({"web/conf": "two"})
 
 
+@pytest.mark.usefixtures("in_processes")
 async def test_what_could_not_be_unpacked_is_tried_again_after_a_while(
     push: Callable[[Pushed], str], fetch: Fetch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -620,7 +620,6 @@ def verified(home: Path, settings: SourceSettings, sources: GitSources) -> Calla
     return do
 
 
-@pytest.mark.usefixtures("unpacked_here")
 async def test_what_is_signed_is_taken(
     signed: Callable[..., str], verified: Callable[..., Fetch]
 ) -> None:
@@ -628,7 +627,6 @@ async def test_what_is_signed_is_taken(
     assert held(await verified(artifacts.new_key(), OURS)()) == ids(WEB)
 
 
-@pytest.mark.usefixtures("unpacked_here")
 async def test_what_is_not_signed_yet_is_waited_for(
     push: Callable[[Pushed], str],
     signed: Callable[..., str],
@@ -644,6 +642,7 @@ async def test_what_is_not_signed_yet_is_waited_for(
     assert held(await fetch()) == ids(WEB)
 
 
+@pytest.mark.usefixtures("in_processes")
 @pytest.mark.parametrize(
     ("how", "said"),
     [
@@ -672,7 +671,6 @@ async def test_what_others_signed_is_refused(
     assert not any(f"/blobs/{artifacts.digest(flux(WEB).blobs[1])}" in one for one in server.lines)
 
 
-@pytest.mark.usefixtures("unpacked_here")
 @pytest.mark.parametrize("asks", [True, False], ids=["referrers", "tag"])
 async def test_what_cosign_3_signed_is_taken(
     asks: bool,  # noqa: FBT001
@@ -727,7 +725,6 @@ async def test_what_refers_to_it_and_is_garbage(
             await fetch()
 
 
-@pytest.mark.usefixtures("unpacked_here")
 @pytest.mark.parametrize("status", [406, 500])
 async def test_who_signed_by_tag_need_not_be_asked_for_otherwise(
     status: int, signed: Callable[..., str], verified: Callable[..., Fetch], server: RegistryServer
@@ -748,7 +745,6 @@ async def test_one_bundle_is_enough_beside_what_others_signed_by_tag(
     assert held(await verified(OURS)()) == ids(WEB)
 
 
-@pytest.mark.usefixtures("unpacked_here")
 @pytest.mark.parametrize("left", [None, b"", b"other", bytes(1 << 20)])
 @pytest.mark.parametrize("is_bundle", [False, True], ids=["payload", "bundle"])
 async def test_a_signature_that_is_damaged_is_no_signature(
@@ -821,7 +817,6 @@ async def test_a_signature_of_garbage_is_refused(
             await fetch()
 
 
-@pytest.mark.usefixtures("unpacked_here")
 async def test_keys_that_cannot_be_used_are_said(
     signed: Callable[..., str], verified: Callable[..., Fetch], home: Path
 ) -> None:
