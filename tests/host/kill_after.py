@@ -1,11 +1,12 @@
 """Run the daemon, and SIGKILL it at the nth moment of its acts on the world.
 
-    python kill_after.py CONFIG N COMMAND
+    python kill_after.py CONFIG N COMMAND   from its start, until COMMAND (sync, update) has ended
+    python kill_after.py CONFIG             as podvisor's service, once N stands in ~/moments
 
-Run inside the host, with podvisor's own Python. Every call of a port that changes something is an
+Run inside the host, with podvisor's own Python. With a command it ends with code 0 if there were
+fewer than N. Every call of a port that changes something is an
 act; the moment before one is the moment after the one before. One after which nothing is in another
-state than before, as what is recorded once more or not written yet, is none. Ends with code 0 if
-there are fewer than N until podvisor's COMMAND (sync, update) has ended.
+state than before, as what is recorded once more or not written yet, is none.
 """
 
 import os
@@ -20,6 +21,7 @@ from msgspec.structs import replace
 
 from supervisor import daemon
 
+MOMENTS = Path("~/moments").expanduser()
 ACTS = {
     "folder": ("write_manifest", "write_files", "remove_files"),
     "systemd": (
@@ -49,9 +51,9 @@ ACTS = {
 
 
 class Countdown:
-    """Counts moments; at the last one, the process is gone."""
+    """Counts moments; at the last one, the process is gone. None: waits for their number."""
 
-    def __init__(self, moments: int) -> None:
+    def __init__(self, moments: int | None) -> None:
         self.left = moments
         ledger = Path("~/.local/state/podvisor/ledger.db").expanduser()
         self._ledger = sqlite3.connect(f"file:{ledger}?mode=ro", uri=True)
@@ -59,6 +61,11 @@ class Countdown:
 
     def moment(self, act: object) -> None:
         """Come to what is an act for sure, or to what may write something (None)."""
+        if self.left is None:
+            try:
+                self.left = int(MOMENTS.read_text())
+            except FileNotFoundError:
+                return
         now = self._ledger.execute("PRAGMA data_version").fetchone()
         if now != self._last:
             self.left -= 1
@@ -91,8 +98,8 @@ class Mortal:
 
 
 async def main() -> None:
-    config, moments, command = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    countdown = Countdown(moments)
+    config, *more = sys.argv[1:]
+    countdown = Countdown(int(more[0]) if more else None)
 
     def mortal(ports):
         return replace(
@@ -100,17 +107,23 @@ async def main() -> None:
             **{name: Mortal(getattr(ports, name), acts, countdown) for name, acts in ACTS.items()},
         )
 
+    run = partial(daemon.run, Path(config), wrap=mortal)
+    if not more:
+        for name in ("PYTHONOPTIMIZE", "PYTHONPYCACHEPREFIX"):  # not for children
+            os.environ.pop(name, None)
+        await run()
+        return
     said = f"{os.environ['XDG_RUNTIME_DIR']}/said"
     os.environ["NOTIFY_SOCKET"] = said
     async with (
         await anyio.create_unix_datagram_socket(local_path=said) as words,
         anyio.create_task_group() as tasks,
     ):
-        tasks.start_soon(partial(daemon.run, config, wrap=mortal))
+        tasks.start_soon(run)
         async for word, _ in words:
             if b"READY=1" in word:
                 break
-        await anyio.run_process(["podvisor", command], check=False)
+        await anyio.run_process(["podvisor", more[1]], check=False)
         tasks.cancel_scope.cancel()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.host.certificate_scenes import nginx_unit, served
-from tests.host.conftest import User
+from tests.host.conftest import UNITS, User
 from tests.host.image_scenes import Images, digest_of, pinned
 from tests.host.scenes import IMAGE, active, configure, deploy_folder, page, ready, service
 
@@ -74,18 +74,33 @@ def killed(user: User, moment: int, command: str) -> bool:
     return done.returncode != 0
 
 
+def make_mortal(user):
+    """Have the service run a daemon that dies at as many moments as stand in `moments`, if any."""
+    user.write("kill_after.py", HARNESS.read_text())
+    command = "/opt/podvisor/bin/python %h/kill_after.py %h/.config/podvisor/config.toml"
+    text = f"[Service]\nExecStart=\nExecStart={command}\nRestart=no\n"
+    user.write(f"{UNITS}/podvisor.service.d/mortal.conf", text)
+    user.systemctl("daemon-reload")
+    user.systemctl("restart", "podvisor.service")
+
+
 def test_killed_between_every_two_steps(user, git_server):
+    """Each daemon brings to its end what the one before it was killed at, before it is killed."""
     repository = git_server.create(f"{user.name}-killed")
     first = {name: text for name, text in version(0).items() if text is not None}
     repository.commit(first)
     configure(user, f'git = "{repository.url}"')
     user.start_daemon()
     ready(user, "blog", "keep")
+    make_mortal(user)
     for number, moment in enumerate(moments(user, 1, apart=2), 1):
-        user.systemctl("stop", "podvisor.service")
         before, after = version(number - 1), version(number)
         repository.commit(after, f"Version {number}")
-        died = killed(user, moment, "sync")
+        counting = user.write("moments", str(moment))
+        died = user.podvisor("sync", check=False).returncode != 0
+        if died:
+            user.wait_for(lambda: ended(user) == ("failed", "signal"), what="the end of the daemon")
+        counting.unlink()
         assert active(user, "keep.service"), "an app that did not change is never touched"
         whole_and_loadable(user, before, after)
         if not died:
@@ -93,6 +108,11 @@ def test_killed_between_every_two_steps(user, git_server):
         user.systemctl("start", "podvisor.service")
         converged(user, number, after)
     assert number > 7, "each act of the pass was a place to die at"
+
+
+def ended(user):
+    state = user.unit_state("podvisor.service")
+    return state["ActiveState"], state["Result"]
 
 
 def whole_and_loadable(user, before, after):
