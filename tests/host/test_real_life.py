@@ -227,6 +227,10 @@ def test_a_kube_file(user, git_server):
     user.wait_for(lambda: app_of(user, "cube")["state"] == "ready")
     assert "cube-beside" in user.podman("ps").stdout
     assert "was removed" not in user.podvisor("events").stdout
+    # What is another one now breaks for the first time, and need not wait to be trusted again.
+    repository.commit({"apps/cube/cube.yaml": KUBE.replace("infinity", "2000000")})
+    assert sync(user).returncode == 0
+    ready(user, "cube")
     user.podman("rm", "--force", "--time=0", "cube-beside")
     user.wait_for(lambda: app_of(user, "cube")["state"] == "failing")
     # It is ended first, and may be found so.
