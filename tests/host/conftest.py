@@ -620,10 +620,37 @@ def machine(suite: str) -> Iterator[Host]:
 
 
 @pytest.fixture(scope="session")
-def host(machine: Host) -> Host:
-    """A running host with podvisor installed from this checkout."""
-    call(TOOL, "install", machine.name, CHECKOUT, timeout=300)
+def host(machine: Host, tmp_path_factory: pytest.TempPathFactory) -> Host:
+    """A running host with podvisor installed from this checkout.
+
+    Of the workers of one run the first installs it, which compiles all that there is.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        install(machine)
+        return machine
+    theirs = tmp_path_factory.getbasetemp().parent
+    installed = theirs / "installed"
+    with tool().lock(f"install-{theirs.parent.parent.name}-{theirs.name}"):
+        if installed.exists():
+            copy_podvisor(host_named(installed.read_text()), machine)
+        else:
+            install(machine)
+            installed.write_text(machine.name)
     return machine
+
+
+def install(host: Host) -> None:
+    call(TOOL, "install", host.name, CHECKOUT, timeout=300)
+
+
+def copy_podvisor(host: Host, other: Host) -> None:
+    """Have what is installed on a host on another one of its suite, too; at less than it took."""
+    for path in (
+        *("opt/podvisor", "usr/local/bin/podvisor", "var/cache/podvisor-python"),
+        "etc/systemd/user/podvisor.service.d",
+    ):
+        there, here = (f"/proc/{one.pid}/root/{path}" for one in (host, other))
+        call("cp", "--archive", "--no-target-directory", there, here)
 
 
 @contextlib.contextmanager

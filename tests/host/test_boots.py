@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from tests.host.conftest import CHECKOUT, TOOL, GitServer, call, fresh_user, host_named
+from tests.host.conftest import TOOL, GitServer, call, copy_podvisor, fresh_user, host_named
 from tests.host.scenes import (
     WANTED,
     app_of,
@@ -46,8 +46,9 @@ def own_user(host):
     name = f"{host.name}-boot"
     call(TOOL, "up", "--suite", host.suite, name, timeout=240)
     try:
-        call(TOOL, "install", name, CHECKOUT, timeout=300)
-        with fresh_user(host_named(name)) as made:
+        other = host_named(name)
+        copy_podvisor(host, other)
+        with fresh_user(other) as made:
             yield made
     finally:
         call(TOOL, "down", name)
