@@ -83,12 +83,14 @@ def call(
     input: str | None = None,  # noqa: A002 - the name that subprocess gives it
     timeout: float = PATIENCE_SECONDS,
     env: Mapping[str, str] | None = None,
+    whole_env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     shown: Iterable[str | Path] = (),
 ) -> Result:
     """Run a program on the machine; a failure or a timeout shows all that it printed.
 
-    It is told of as `shown`, where that is shorter than what is run.
+    It is told of as `shown`, where that is shorter than what is run. Its environment is the
+    machine's with `env` over it, or `whole_env`.
     """
     words = " ".join(str(word) for word in shown or argv)
     __tracebackhide__ = True
@@ -97,7 +99,7 @@ def call(
             [str(word) for word in argv],
             input=input or "",
             timeout=timeout,
-            env=os.environ | env if env else None,
+            env=whole_env or (os.environ | env if env else None),
             cwd=cwd,
             capture_output=True,
             text=True,
@@ -203,13 +205,11 @@ class Host:
                 pytest.fail(f"{' '.join(map(str, shown))}: {error}")
             return Result(shown, returncode=1, stdout="", stderr=str(error))
         return call(
-            "env",
-            "--ignore-environment",
-            *(f"{key}={value}" for key, value in environment.items()),
             *tool().into(cgroup, vector),
             check=check,
             input=input,
             timeout=timeout,
+            whole_env=environment,
             shown=shown,
         )
 
