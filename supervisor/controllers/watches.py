@@ -36,8 +36,12 @@ from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.events import EventKind
 from supervisor.model.podman import PodmanEvent
 from supervisor.model.status import WatchStatus
+from supervisor.model.unit_name import is_template, template_of
 
 T = TypeVar("T")
+_INSTANCE_SECONDS = 5.0
+"""Between a sign of instances that come and go by themselves, and the look at their app: there may
+be one for each connection to a socket."""
 
 
 class Sightings(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,9 +57,14 @@ class Sightings(msgspec.Struct, frozen=True, kw_only=True):
 
     def unit_changed(self, unit: str) -> None:
         state = self.desired_state
-        self.queue.add_debounced(
-            *Kind.APP.keys(state.apps_of_unit(unit) if unit else state.latest())
-        )
+        if unit and template_of(unit) != unit and not state.apps_of_unit(unit):
+            unit = template_of(unit)  # of a connection, or started by hand
+        keys = Kind.APP.keys(state.apps_of_unit(unit) if unit else state.latest())
+        if not is_template(unit):
+            self.queue.add_debounced(*keys)
+            return
+        for key in keys:
+            self.queue.add_in(key, _INSTANCE_SECONDS)
 
     def app_touched(self, app: str) -> None:
         self.queue.add_debounced(Kind.APP.key(app))

@@ -248,6 +248,13 @@ class JobRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Its result and last log lines."""
 
 
+class FailedInstances(msgspec.Struct, frozen=True):
+    """Instances of a template that nothing but a connection, or a person, starts."""
+
+    newest: str
+    count: int
+
+
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a plan is made from, besides the deployments."""
 
@@ -284,6 +291,9 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """App to what is remembered of its volumes, where that is anything."""
     endings: dict[str, Ending] = {}
     """Unit that is down, or was just now, to how it ended; left out where nobody knows."""
+    failed_instances: dict[str, FailedInstances] = {}
+    """Template to those of its instances that failed, where any did of which no unit's file knows
+    the names."""
     unsaid: dict[str, float] = {}
     """Unit of which nothing that it wrote last was there yet, to when it is to be looked for."""
     hindered: dict[str, str] = {}

@@ -83,6 +83,11 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The file that its `LogOpt=path=` names."""
     failed_at: float = 0.0
     """When it failed; left out if it has not."""
+    instance: str = ""
+    """Of a template of which each connection to a socket gets an instance (`Accept=yes`), or that
+    somebody else starts instances of: the one that failed last."""
+    failed_instances: int = 0
+    """How many of those have failed, and were not reset since."""
     unstarted: bool = False
     """Nothing starts it; if it runs, a person started it."""
     failures: int = 0

@@ -18,6 +18,12 @@ def instance_of(template: str, instance: str) -> str:
     return f"{prefix}@{instance}{suffix}"
 
 
+def pattern_of(unit: str) -> str:
+    """Pattern by which systemctl and journalctl know a template's instances; else the name."""
+    # A name may hold what means something in a pattern: the backslash of an escape.
+    return instance_of(unit.replace("\\", "\\\\"), "*") if is_template(unit) else unit
+
+
 def instance_in(unit: str) -> str:
     """Name of the instance in a unit's name: `1` in `web@1.service`; empty in any other."""
     return unit.partition("@")[2].rpartition(".")[0]

@@ -198,5 +198,6 @@ async def test_instances_are_those_that_are_anything_but_inactive(
     systemd: Systemd = side.systemd
     side.has_instances()
     found = await systemd.instances(["web@.service", "none@.service"])
-    assert found == {"web@1.service", "web@x.service"}
-    assert await systemd.instances(["none@.service"]) == frozenset()
+    assert found.keys() == {"web@1.service", "web@x.service"}
+    assert {*found.values()} <= {"active", "activating", "failed"}
+    assert await systemd.instances(["none@.service"]) == {}

@@ -649,11 +649,15 @@ class FakeSystemd:
             ending=state.is_up and name in self.ending,
         )
 
-    async def instances(self, templates: Collection[str]) -> frozenset[str]:
+    async def instances(self, templates: Collection[str]) -> dict[str, str]:
         self._reach()
         known = {*self.machine.running, *self.machine.failed, *self.machine.restarting}
         instances = {name for name in known if template_of(name) != name}
-        return frozenset(name for name in instances if template_of(name) in templates)
+        return {
+            name: "failed" if name in self.machine.failed else "active"
+            for name in instances
+            if template_of(name) in templates
+        }
 
     async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
         self._reach()

@@ -36,6 +36,15 @@ JOB = (
     f"ExecStart=/bin/sh -c 'echo no room on the tape; {SPOKEN}; test -e %h/room'\n"
 )
 TIMER = "[Timer]\nOnActiveSec=1s\nAccuracySec=1s\n[Install]\nWantedBy=timers.target\n"
+PER_CONNECTION = (
+    "[Socket]\nListenStream=%t/sk.sock\nAccept=yes\n[Install]\nWantedBy=sockets.target\n"
+)
+TAPE = 'until journalctl --user -u %n | grep -q "no tape"; do sleep 0.1; done'
+ANSWERS = (
+    "[Service]\nStandardInput=socket\nStandardOutput=journal\n"
+    "ExecStart=/bin/sh -c "
+    f"'read word; test $word = well && exit; echo no tape here; {TAPE}; exit 3'\n"
+)
 MISSING = f"""\
 [Container]
 Image={IMAGE}:1
@@ -104,3 +113,31 @@ def test_a_timers_job_that_fails_is_wrong_until_it_has_run_well(user):
     user.systemctl("start", "backup.service")
     user.wait_for(lambda: status(user).get("incidents", []) == [], what="one that ran well")
     assert user.podvisor("status").returncode == 0
+
+
+def test_what_a_connection_started_and_failed_is_wrong_until_it_is_reset(user):
+    deploy_folder(user, {"sk/sk.socket": PER_CONNECTION, "sk/sk@.service": ANSWERS})
+    user.wait_for(lambda: states(user) == {"sk": "ready"}, what="the socket")
+    assert status(user).get("incidents", []) == []
+
+    def connect(words):
+        call = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); "
+        call += "s.sendall(sys.argv[2].encode() + b'\\n'); s.recv(1)"
+        user.run("python3", "-c", call, f"{user.runtime}/sk.sock", words)
+
+    connect("well")
+    connect("bad")
+    connect("bad")
+
+    def wrong():
+        return status(user).get("incidents", [])
+
+    user.wait_for(lambda: len(wrong()) == 1 and wrong()[0]["text"].startswith("2 "), what="both")
+    (one,) = wrong()
+    assert (one["code"], one["subject"]) == ("unit-failed", "sk@.service")
+    assert one["text"].endswith(".service failed (exit status 3)"), one
+    assert one["log"] == ["no tape here"]
+    logs = user.podvisor("logs", "sk@.service", "-n", "30").stdout
+    assert logs.count("no tape here") == 3, "of both, and podvisor's event"
+    user.systemctl("reset-failed", "sk@*.service")
+    user.wait_for(lambda: wrong() == [], what="the end of it")

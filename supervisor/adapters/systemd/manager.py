@@ -40,7 +40,7 @@ from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.health import CheckRun
 from supervisor.model.log import LogLine
 from supervisor.model.observed import JobFailed, UnitState
-from supervisor.model.unit_name import instance_of
+from supervisor.model.unit_name import pattern_of
 
 _RELOAD_SECONDS = 300.0
 _GRACE_SECONDS = 15.0
@@ -104,15 +104,14 @@ class SystemdManager:
             )
         return states
 
-    async def instances(self, templates: Collection[str]) -> frozenset[str]:
-        """Names of the instances of these templates that are anything but inactive, in one call."""
-        # A unit's name may hold what means something in a pattern: the backslash of an escape.
-        patterns = [instance_of(one.replace("\\", "\\\\"), "*") for one in templates]
+    async def instances(self, templates: Collection[str]) -> dict[str, str]:
+        """Instances of these templates that are anything but inactive, in one call."""
+        patterns = [pattern_of(one) for one in templates]
         try:
             (rows,) = await self._call("ListUnitsByPatterns", "asas", [_NOT_INACTIVE, patterns])
         except Refused as error:
             raise Retry(f"cannot read which instances there are: {error}") from error
-        return frozenset(row[0] for row in rows)
+        return {row[0]: row[3] for row in rows}
 
     async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:
         """Ask how the containers' health checks ended last, by container id, in one call.

@@ -7,6 +7,7 @@ from supervisor.kit.plain_text import plain_line
 from supervisor.kit.process import ProcessError, run
 from supervisor.model.errors import Retry
 from supervisor.model.log import LogLine
+from supervisor.model.unit_name import pattern_of
 
 _LONGEST = 1_000
 _TIMEOUT_SECONDS = 5.0
@@ -20,7 +21,7 @@ async def unit_log(unit: str, *, limit: int) -> list[LogLine]:
     """
     words = ["journalctl", "--user", "--quiet", "--no-pager", "--output=json"]
     words += [f"--output-fields={','.join(FIELDS)}"]
-    words += [f"--lines={TIMES_READ * limit}", f"--unit={unit}"]
+    words += [f"--lines={TIMES_READ * limit}", f"--unit={pattern_of(unit)}"]
     try:
         done = await run(words, timeout_seconds=_TIMEOUT_SECONDS, output_limit=_OUTPUT_BYTES)
     except (ProcessError, OSError) as error:

@@ -30,6 +30,8 @@ _AGAIN_SECONDS = (
     60,  # the session is ending, or somebody is mending it
 )
 
+_SOCKET = ".socket"
+
 State = tuple[str, str]
 
 
@@ -107,7 +109,11 @@ class UnitWatch(msgspec.Struct, kw_only=True):
             self._doubt(name)
             return
         self._heard.add(name)
-        self._tell(name, (changed["ActiveState"].value, changed["SubState"].value))
+        state = changed["ActiveState"].value, changed["SubState"].value
+        if name.endswith(_SOCKET) and self._told.get(name) == state:
+            # It has taken a connection: with Accept=yes an instance of this was started.
+            self._news.put_nowait(f"{name.removesuffix(_SOCKET)}@.service")
+        self._tell(name, state)
 
     def on_new(self, name: str) -> None:
         """Take in a UnitNew: after a reload it comes instead of a signal of what has changed."""

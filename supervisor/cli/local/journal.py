@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from supervisor.cli.daemon.client import Refused
 from supervisor.core.status.journal_entries import FIELDS, TIMES_READ, Asides, read_entry
+from supervisor.model.unit_name import pattern_of
 
 _FIELDS = (*FIELDS, "_SYSTEMD_USER_UNIT", "USER_UNIT")
 
@@ -31,7 +32,7 @@ def unit_lines(
     """
     words = ["journalctl", "--user", "--quiet", "--no-pager", "--all", "--output=json"]
     words += [f"--output-fields={','.join(_FIELDS)}", f"--lines={TIMES_READ * newest or 'all'}"]
-    words += [f"--unit={unit}" for unit in units]
+    words += [f"--unit={pattern_of(unit)}" for unit in units]
     if since:
         words.append(f"--since=@{since:.6f}")
     if follow:

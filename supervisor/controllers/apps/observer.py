@@ -100,7 +100,8 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         names = {name for one in own.values() for name in one.units}
         on_trial = _on_trial(deployments, applied)
         names.update(need for unit in on_trial.values() for need in unit.requires)
-        names.update(await self.units.instances(deployments))
+        instances = await self.units.instances(deployments)
+        names.update(instances.replicas, (one.newest for one in instances.failed.values()))
         units = await self.units.read({*names, *targets, wanted_units.SHUTDOWN_TARGET})
         if wanted_units.is_begun(units[wanted_units.SHUTDOWN_TARGET]):
             raise OutOfReach("the user's systemd is shutting down", what="systemd")
@@ -147,6 +148,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             session=self.began,
             endings=self.units.endings(units),
             unsaid=self.units.unsaid(units),
+            failed_instances=instances.failed,
             rollouts={name: self.ledger.rollouts(name) for name in leaning.values()}
             | {name: one.rollouts for name, one in own.items()},
             suspended={name: one.suspended for name, one in own.items() if one.suspended},

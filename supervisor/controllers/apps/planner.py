@@ -22,6 +22,7 @@ from supervisor.model.errors import Failure, Finding
 from supervisor.model.observed import Observed
 from supervisor.model.plan import Plan
 from supervisor.model.status import AppStatus
+from supervisor.model.unit_name import template_of
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +52,11 @@ class AppPlanner(msgspec.Struct, kw_only=True):
         self._hindered.pop(app, None)
         if failure:
             self._hindered[app] = str(failure)
+
+    def instances(self) -> set[str]:
+        """Return instances that come and go by themselves, of which the end is to be told."""
+        known = self.observer.units.followed()
+        return {name for name in known if self.desired_state.apps_of_unit(template_of(name))}
 
     def along(self, names: Collection[str]) -> set[str]:
         """Other apps that a pass over these should take along: units go between them."""

@@ -154,4 +154,5 @@ class AppReconciler(msgspec.Struct, frozen=True, kw_only=True):
         """Have systemd tell of every unit that podvisor has or is about to have, and of targets."""
         everything = self.desired_state.latest().values()
         names = (one.runtime_names for one in everything)
-        await self.systemd.watch_units(self.desired_state.targets().union(*names))
+        instances = self.planner.instances()
+        await self.systemd.watch_units(self.desired_state.targets().union(instances, *names))

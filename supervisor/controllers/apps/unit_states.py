@@ -3,7 +3,8 @@
 Serves `controllers.apps.observer`. Details are dear: they are asked for where they matter.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+import re
+from collections.abc import Collection, Mapping
 
 import msgspec
 
@@ -14,9 +15,13 @@ from supervisor.core.health.crash_backoff import settles_at
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
 from supervisor.model.ending import Ending
-from supervisor.model.observed import RepairState, UnitState
+from supervisor.model.observed import FailedInstances, RepairState, UnitState
+from supervisor.model.unit_name import instance_in, is_template, template_of
 
 _ASK_AGAIN = ("", 0, 0.0)
+_MOST_FOLLOWED = 50
+"""Instances of one template, of which there may be one for each connection."""
+_NUMBER = re.compile(r"\d{1,18}")
 _LAG_SECONDS = 1.0
 """In which what a process wrote just before it died comes to the journal."""
 _TICK_SECONDS = 0.1
@@ -33,6 +38,14 @@ class _Read(msgspec.Struct, frozen=True, kw_only=True):
     """When there may be more to read of what it wrote last; 0 is never."""
 
 
+class Instances(msgspec.Struct, frozen=True, kw_only=True):
+    """What there is of templates, besides what their files name."""
+
+    replicas: frozenset[str] = frozenset()
+    """Of templates with replicas all that there are, one too many as well."""
+    failed: dict[str, FailedInstances] = {}
+
+
 class UnitStates(msgspec.Struct, kw_only=True):
     """Remembers which units are restless, and what those that failed have said."""
 
@@ -41,6 +54,10 @@ class UnitStates(msgspec.Struct, kw_only=True):
     clock: Clock
     _restless: set[str] = set()
     """Units that were down lately, or that systemd has restarted by itself."""
+    _followed: dict[str, frozenset[str]] = {}
+    """Template to its instances that come and go by themselves."""
+    _told_of: dict[str, frozenset[str]] = {}
+    """Template to the one of those of which it is known how it ended."""
     _endings: dict[str, _Read] = {}
     """Unit to how it ended; of one that was brought back, until it may be called well."""
 
@@ -48,10 +65,35 @@ class UnitStates(msgspec.Struct, kw_only=True):
         """Return the states of these units, without details."""
         return await self.systemd.units(names)
 
-    async def instances(self, deployments: Iterable[Deployment]) -> frozenset[str]:
-        """Return the instances of templates with replicas that there are, one too many as well."""
-        templates = {unit.name for one in deployments for unit in one.units if unit.has_replicas}
-        return await self.systemd.instances(templates) if templates else frozenset()
+    async def instances(self, deployments: Collection[Deployment]) -> Instances:
+        """Return those that there are of templates, as far as no unit's file names them."""
+        units = [unit for one in deployments for unit in one.units if is_template(unit.name)]
+        if not units:
+            return Instances()
+        named = {name for unit in units for name in unit.runtime_names}
+        replicas = {unit.name for unit in units if unit.has_replicas}
+        found = await self.systemd.instances({unit.name for unit in units})
+        failed: dict[str, FailedInstances] = {}
+        for template in {unit.name for unit in units} - replicas:
+            mine = [one for one in found if template_of(one) == template and one not in named]
+            mine.sort(key=_by_number)
+            self._followed[template] = frozenset(mine[-_MOST_FOLLOWED:])
+            bad = [one for one in mine if found[one] == "failed"]
+            if bad:
+                failed[template] = FailedInstances(newest=bad[-1], count=len(bad))
+            self._forget_instances(template, keep=bad[-1:])
+        surplus = frozenset(one for one in found if template_of(one) in replicas)
+        return Instances(replicas=surplus, failed=failed)
+
+    def followed(self) -> frozenset[str]:
+        """Return instances of which the end is to be told: names that no unit's file knows."""
+        return frozenset().union(*self._followed.values())
+
+    def _forget_instances(self, template: str, *, keep: Collection[str]) -> None:
+        for name in self._told_of.get(template, frozenset()).difference(keep):
+            self._restless.discard(name)
+            self._endings.pop(name, None)
+        self._told_of[template] = frozenset(keep)
 
     async def wanted_targets(
         self, targets: Collection[str], units: Mapping[str, UnitState]
@@ -135,3 +177,9 @@ class UnitStates(msgspec.Struct, kw_only=True):
         known = self._endings.pop(unit, None)
         if known and is_repair:
             self._endings[unit] = msgspec.structs.replace(known, end=_ASK_AGAIN)
+
+
+def _by_number(instance: str) -> tuple[int, str]:
+    """Order instances as they came: systemd counts the connections to a socket."""
+    number = _NUMBER.match(instance_in(instance))
+    return int(number[0]) if number else 0, instance

@@ -6,6 +6,7 @@ import msgspec
 
 from supervisor.core.plan.certificates import described
 from supervisor.model.app import Deployment
+from supervisor.model.unit_name import is_template
 
 
 class UnitIndex(msgspec.Struct, kw_only=True):
@@ -31,6 +32,8 @@ class UnitIndex(msgspec.Struct, kw_only=True):
                 targets |= named
                 for name in one.runtime_names | named:
                     self._apps.setdefault(name, {})[app] = None
+                for template in (unit.name for unit in one.units if is_template(unit.name)):
+                    self._apps.setdefault(template, {})[app] = None
                 for use in (use for unit in one.units for use in unit.certificate_uses):
                     self._users.setdefault(use.name, {})[app] = None
             self.targets = frozenset(targets)

@@ -95,8 +95,11 @@ class Systemd(Protocol):
     ) -> dict[str, UnitState]:
         """States of these units in one call; `details` of them with the further properties."""
 
-    async def instances(self, templates: Collection[str]) -> frozenset[str]:
-        """Names of the instances of these templates that are anything but inactive, in one call."""
+    async def instances(self, templates: Collection[str]) -> Mapping[str, str]:
+        """Instances of these templates that are anything but inactive, each with its active state.
+
+        In one call.
+        """
         ...
 
     async def health_checks(self, *, troubled: bool = False) -> dict[str, CheckRun]:

@@ -16,6 +16,7 @@ from supervisor.core.health.crash_backoff import (
 from supervisor.core.health.gate import rollout_of
 from supervisor.core.health.unit_health import unit_health
 from supervisor.core.status.commits import asking, standing
+from supervisor.core.status.failed_instances import failed_instances
 from supervisor.core.status.in_words import unpause_command, without_log
 from supervisor.kit.texts import count, format_duration, relative
 from supervisor.model.app import Deployment, DesiredUnit
@@ -101,6 +102,7 @@ def app_status(
                     listens=unit.listens,
                 )
             )
+    units.extend(failed_instances(stands, observed))
     findings = list(verdict.findings)
     suspension = observed.suspended.get(deployment.name)
     reverted = _is_reverted(deployment, observed)
@@ -194,7 +196,7 @@ def as_it_is(status: AppStatus, units: Mapping[str, UnitState]) -> AppStatus:
 
 
 def _as_it_is(unit: UnitStatus, state: UnitState | None) -> UnitStatus:
-    if state is None:
+    if state is None or unit.failed_instances:
         return unit
     return msgspec.structs.replace(
         unit,

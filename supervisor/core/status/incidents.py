@@ -3,6 +3,7 @@
 Takes the plain JSON of `model.status.Status`, as `core.status.in_words` does.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,7 @@ from supervisor.core.status.in_words import (
 )
 from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.need import NeedKind
+from supervisor.model.unit_name import pattern_of
 
 REGISTRIES = "images/"
 """What the names of registries whose webhooks are heard begin with, beside those of sources."""
@@ -280,8 +282,14 @@ def _failed_jobs(app: dict[str, Any], now: float) -> Iterator[Incident]:
         if unit["active"] == "failed" and not unit.get("wanted"):
             name = unit["name"]
             how = unit.get("ended") or unit.get("result")
-            said = f"{name} failed ({how})" if how else f"{name} failed"
+            which = unit.get("instance") or name
+            said = f"{which} failed ({how})" if how else f"{which} failed"
             ends = f"it is over when it has run well: systemctl --user start {name}"
+            if number := unit.get("failed_instances"):
+                if number > 1:
+                    said = f"{number} instances of {name} failed, last {said}"
+                pattern = shlex.quote(pattern_of(name))
+                ends = f"it is over when none is left: systemctl --user reset-failed {pattern}"
             trouble = trouble_in_words(unit, now, is_kept=True)
             yield Incident(
                 code=IncidentCode.UNIT_FAILED,
