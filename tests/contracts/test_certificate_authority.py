@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 
 from supervisor.adapters.certificates.authority import InternalAuthority
+from supervisor.adapters.certificates.authority_process import sign
 from supervisor.controllers.ports import Authority
+from supervisor.kit import helper
 from supervisor.model.certificate import CertificateTerms
 from supervisor.model.certificate_settings import CertificateSettings
 from supervisor.model.errors import NotAllowed, Stalled
+from tests.fakes.answers import answer_here
 from tests.fakes.certificates import FakeAuthority
 from tests.fakes.ports import FakeSecrets
 
@@ -33,11 +36,19 @@ class RealSide:
 
 
 @pytest.fixture(params=[FakeSide, RealSide])
-def authority(request: Any, tmp_path: Path) -> Authority:
+def authority(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+    if "in_a_process" not in request.fixturenames:
+        answer_here(monkeypatch, helper, sign)
     made: Authority = request.param(tmp_path).authority
     return made
 
 
+@pytest.fixture
+def in_a_process() -> None:
+    """The real one asks as the daemon has it."""
+
+
+@pytest.mark.usefixtures("in_a_process")
 async def test_it_is_made_with_the_first_certificate(authority: Authority) -> None:
     with pytest.raises(Stalled, match="no authority of podvisor's own yet"):
         await authority.root()

@@ -7,7 +7,11 @@ from typing import Any
 import pytest
 
 from supervisor.adapters.acme import issuer as adapter
+from supervisor.adapters.acme.issue import issue
 from supervisor.adapters.acme.issuer import AcmeCertificates
+from supervisor.adapters.acme.rehearse import rehearse
+from supervisor.adapters.acme.revoke import revoke
+from supervisor.adapters.acme.standin import standin
 from supervisor.controllers.ports import Issuer
 from supervisor.model.acme import AcmeIssuer, FailureKind, Order, OrderRefusal, Pair
 from supervisor.model.acme import RenewalInfo as Info
@@ -15,6 +19,7 @@ from supervisor.model.certificate import CertificateFacts, CertificateTerms, Cha
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.rehearsal import Rehearsal
 from tests.fakes.acme_server import AcmeServer, Refusal
+from tests.fakes.answers import answer_here
 from tests.fakes.certificates import FakeIssuer
 
 pytestmark = pytest.mark.anyio
@@ -86,8 +91,15 @@ Side = FakeSide | RealSide
 @pytest.fixture(params=[FakeSide, RealSide])
 def side(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Side]:
     made: Side = request.param(tmp_path, monkeypatch)
+    if "in_processes" not in request.fixturenames:
+        answer_here(monkeypatch, adapter, issue, rehearse, revoke, standin)
     yield made
     made.close()
+
+
+@pytest.fixture
+def in_processes() -> None:
+    """The real one asks as the daemon has it: each kind of question once."""
 
 
 def order(side: Side, folder: Path, *, key: str = "") -> Order:
@@ -120,6 +132,7 @@ async def test_each_order_ends_with_another_certificate(side: Side, tmp_path: Pa
     assert third.key == first.key
 
 
+@pytest.mark.usefixtures("in_processes")
 async def test_a_refusal_is_an_answer(side: Side, tmp_path: Path) -> None:
     issuer: Issuer = side.issuer
     side.limits()
@@ -149,6 +162,7 @@ def is_empty(folder: Path) -> bool:
     return not [*folder.iterdir()]
 
 
+@pytest.mark.usefixtures("in_processes")
 async def test_what_is_tried_leaves_nothing(side: Side, tmp_path: Path) -> None:
     issuer: Issuer = side.issuer
     found = await issuer.rehearse(Rehearsal(order=order(side, tmp_path / "one")))
@@ -156,6 +170,7 @@ async def test_what_is_tried_leaves_nothing(side: Side, tmp_path: Path) -> None:
     assert is_empty(tmp_path)
 
 
+@pytest.mark.usefixtures("in_processes")
 async def test_a_stand_in_has_the_names(side: Side) -> None:
     issuer: Issuer = side.issuer
     first, second = await issuer.standin(TERMS), await issuer.standin(TERMS)
@@ -171,6 +186,7 @@ async def test_what_is_suggested_is_of_one_certificate(side: Side, tmp_path: Pat
     assert await issuer.renewal_info(side.acme, pair.facts) == Info(start=100.0, end=200.0)
 
 
+@pytest.mark.usefixtures("in_processes")
 async def test_what_is_revoked_is_void(side: Side, tmp_path: Path) -> None:
     issuer: Issuer = side.issuer
     pair = await issued(side, tmp_path / "one")

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,13 @@ import anyio
 import pytest
 
 from supervisor.adapters.notify import sender
+from supervisor.adapters.notify.apprise_process import send as send_here
 from supervisor.adapters.notify.sender import AppriseMessenger
 from supervisor.controllers.ports import Messenger
+from supervisor.kit import helper
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.notify import Message, MessageType
+from tests.fakes.answers import answer_here
 from tests.fakes.messenger import FakeMessenger
 from tests.fakes.web import Web
 
@@ -85,6 +89,15 @@ def side(request: Any) -> Iterator[FakeSide | RealSide]:
     made.close()
 
 
+@pytest.fixture
+def without_a_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Apprise takes more than a second to load, and what it answers is the same."""
+    answer_here(monkeypatch, helper, send_here)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # as in a process of its own
+        yield
+
+
 async def send(side: FakeSide | RealSide, url: bytes = b"") -> None:
     with anyio.fail_after(120):
         await side.messenger.send(url or side.url, MESSAGE)
@@ -95,6 +108,7 @@ async def test_it_arrives_as_it_was_written(side: FakeSide | RealSide) -> None:
     assert side.arrived() == [(MESSAGE.title, MESSAGE.body, "failure")]
 
 
+@pytest.mark.usefixtures("without_a_process")
 async def test_who_is_gone_or_overloaded_is_tried_again(side: FakeSide | RealSide) -> None:
     side.is_overloaded()
     with pytest.raises(Retry) as caught:
@@ -106,6 +120,7 @@ async def test_who_is_gone_or_overloaded_is_tried_again(side: FakeSide | RealSid
     assert TOKEN not in str(caught.value)
 
 
+@pytest.mark.usefixtures("without_a_process")
 async def test_who_refuses_is_for_a_person(side: FakeSide | RealSide) -> None:
     side.refuses()
     with pytest.raises(Stalled, match="401") as caught:
@@ -131,6 +146,7 @@ async def test_what_is_no_url_is_for_a_person(side: FakeSide | RealSide, url: by
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.usefixtures("without_a_process")
 async def test_a_service_that_apprise_does_not_know_is_for_a_person() -> None:
     with pytest.raises(Stalled, match="Apprise cannot use the URL") as caught:
         await AppriseMessenger().send(b"nosuchthing://hunter2/secret", MESSAGE)

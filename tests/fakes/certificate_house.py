@@ -17,6 +17,7 @@ from supervisor.adapters.ledger.store import SqliteLedger
 from supervisor.controllers.apps.app_pass import AppPass
 from supervisor.controllers.apps.reconciler import AppReconciler
 from supervisor.controllers.desired.desired_state import DesiredState
+from supervisor.controllers.desired.unit_index import UnitIndex
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.loop import Loop
 from supervisor.controllers.ports import OrderFolders
@@ -24,7 +25,7 @@ from supervisor.controllers.reconcilers import Reconciler
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.state.tally import Tally
-from supervisor.core.plan.certificates import described, parted, users_of
+from supervisor.core.plan.certificates import described, parted
 from supervisor.kit import backoff
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.acme import Order, OrderRefusal, Pair
@@ -143,6 +144,7 @@ class FakeApps:
 class FakeDesiredState:
     def __init__(self, *, is_read: bool) -> None:
         self.deployments: Mapping[str, Deployment] = {}
+        self._index = UnitIndex()
         self.is_read = is_read
         """Whether all sources were."""
 
@@ -163,7 +165,7 @@ class FakeDesiredState:
         return {}
 
     def apps_of_certificate(self, name: str) -> Collection[str]:
-        return users_of(name, self.deployments.values())
+        return self._index.follow(self.deployments).users(name)
 
 
 class House:

@@ -17,10 +17,12 @@ from supervisor.adapters.certificates.authority_process import sign
 from supervisor.adapters.certificates.questions import Asked, GivenAuthority, Signed
 from supervisor.core.x509.keys import PrivateKey, key_pem, new_key
 from supervisor.core.x509.pairs import pair_problem
+from supervisor.kit import helper
 from supervisor.model.certificate import CertificateTerms, KeyType
 from supervisor.model.certificate_settings import CertificateSettings
 from supervisor.model.errors import NotAllowed, Stalled
 from supervisor.model.setting_types import SecretRef
+from tests.fakes.answers import answer_here
 from tests.fakes.ports import FakeSecrets
 
 DAY = timedelta(days=1)
@@ -185,7 +187,10 @@ def test_what_its_certificate_does_not_permit_is_not_signed(
 
 @pytest.mark.anyio
 @pytest.mark.parametrize("is_apart", [True, False])
-async def test_where_the_settings_say_it_is(tmp_path: Path, *, is_apart: bool) -> None:
+async def test_where_the_settings_say_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_apart: bool
+) -> None:
+    answer_here(monkeypatch, helper, sign)
     root, secrets = Made(), FakeSecrets()
     text = root.key_pem if is_apart else root.key_pem + root.pem
     secrets.known["podman:authority"] = text.encode()

@@ -7,8 +7,11 @@ import sys
 import anyio
 import pytest
 
+from supervisor.adapters.oidc import tokens
 from supervisor.adapters.oidc.tokens import TokenVerifier
+from supervisor.adapters.oidc.verify import is_genuine
 from supervisor.model.errors import Retry
+from tests.fakes.answers import answer_here
 from tests.fakes.issuer import CONFIGURATION, KEYS, Issuer, encoded, jwk, new_key, token
 
 pytestmark = pytest.mark.anyio
@@ -30,6 +33,18 @@ async def genuine(verifier, issuer, text, name="k1"):
     return await verifier.is_genuine(text, issuer=issuer.url, key_name=name)
 
 
+@pytest.fixture(autouse=True)
+def verifies_here(request, monkeypatch):
+    if "in_processes" not in request.fixturenames:
+        answer_here(monkeypatch, tokens, is_genuine)
+
+
+@pytest.fixture
+def in_processes():
+    """Signatures are verified as the daemon has it."""
+
+
+@pytest.mark.usefixtures("in_processes")
 async def test_what_the_issuer_signed_is_genuine_and_its_keys_are_asked_for_once(issuer, key):
     verifier = TokenVerifier()
     assert await genuine(verifier, issuer, token(key))
@@ -49,6 +64,7 @@ async def test_anything_else_is_not(issuer, key):
     assert not await genuine(verifier, issuer, "head.claims.")
 
 
+@pytest.mark.usefixtures("in_processes")
 async def test_what_is_made_up_starts_no_process(issuer, key, monkeypatch):
     verifier = TokenVerifier()
     assert await genuine(verifier, issuer, token(key))
@@ -104,6 +120,7 @@ async def test_keys_for_something_else_are_left_out(issuer, key, more):
     assert not await genuine(TokenVerifier(), issuer, token(key))
 
 
+@pytest.mark.usefixtures("in_processes")
 async def test_keys_that_are_too_short_verify_nothing(issuer):
     short = new_key(bits=1024)
     issuer.publish([jwk(short)])
