@@ -47,7 +47,7 @@ class Loop(msgspec.Struct, kw_only=True):
     clock: Clock
     on_apps_ended: Callable[[], None]
     on_rest: Callable[[Collection[str]], None]
-    """Gets the keys of the pass that has ended."""
+    """Gets the keys that a pass has ended for."""
     _complaints: dict[str, str] = {}
     """What was last said of a key that fails."""
 
@@ -105,7 +105,8 @@ class Loop(msgspec.Struct, kw_only=True):
         finally:
             self.queue.done(left)
         self.tally.ended(parse(keys[0])[0], seconds=anyio.current_time() - began)
-        self.on_rest(keys)
+        if left:
+            self.on_rest(left)
 
     async def _reconcile_one(self, keys: set[str]) -> None:
         (key,) = keys
@@ -114,6 +115,8 @@ class Loop(msgspec.Struct, kw_only=True):
 
     async def _reconcile_apps(self, left: set[str]) -> None:
         def ended(done: AppPass) -> None:
+            if not done.apps:
+                return
             keys = set(Kind.APP.keys(done.apps))
             self._apps_ended(done)
             left.difference_update(keys)

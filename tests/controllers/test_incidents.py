@@ -1,15 +1,20 @@
 """What is wrong is opened once, remembered through restarts, and over when it is."""
 
+from contextlib import nullcontext
+from types import SimpleNamespace
+
 import anyio
 import pytest
 from msgspec.structs import replace
 
+from supervisor.controllers.operator.incidents import IncidentLog
+from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.git_url import GitUrl
 from supervisor.model.incident import Incident, IncidentCode
 from supervisor.model.setting_types import SecretRef
 from supervisor.model.settings import RepairSettings
-from supervisor.model.status import OrderRequest, SyncRequest
+from supervisor.model.status import AppState, AppStatus, OrderRequest, Status, SyncRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -290,3 +295,56 @@ async def test_what_comes_again_after_all_was_well_is_something_new(world, files
             await anyio.sleep(seconds)
             assert not kept(world)
         assert len(set(begun)) == 3
+
+
+class Looked(dict):
+    """Apps, and which of them somebody looked at."""
+
+    def __init__(self, *names):
+        super().__init__((name, status_of(name)) for name in names)
+        self.at = []
+
+    def get(self, name, default=None):
+        self.at.append(name)
+        return super().get(name, default)
+
+    def values(self):
+        self.at += self
+        return super().values()
+
+
+def status_of(name, state=AppState.READY):
+    return AppStatus(name=name, source="home", state=state)
+
+
+def test_after_a_pass_over_an_app_no_other_is_looked_at():
+    asked, apps = [], Looked("a", "b", "c")
+    log = IncidentLog(
+        board=StatusBoard(has_looked=True, apps=apps),
+        desired_state=SimpleNamespace(source_findings={}),
+        ledger=SimpleNamespace(
+            problem=lambda: "", losses=tuple, all=lambda _: {}, together=nullcontext
+        ),
+        clock=SimpleNamespace(now=lambda: 1.0),
+    )
+
+    def status():
+        asked.append(1)
+        return Status(running=True, version="1")
+
+    def follow(*after):
+        apps.at.clear()
+        asked.clear()
+        log.follow(status, after=after)
+        return sorted(apps.at), len(asked)
+
+    follow()
+    assert follow("app:a") == (["a"], 0)
+    assert follow("source:home", "image:img:1") == ([], 0)
+    apps["b"] = status_of("b", AppState.FAILING)
+    seen, times = follow("app:b")
+    assert (set(seen), times) == ({"a", "b", "c"}, 1), "something is wrong: all are looked at"
+    assert follow("app:a") == (["a"], 0)
+    apps["b"] = status_of("b")
+    assert follow("app:b")[1] == 1
+    assert follow("app:b") == (["b"], 0)

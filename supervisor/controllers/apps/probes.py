@@ -28,7 +28,7 @@ class ProbeController(msgspec.Struct, kw_only=True):
     _probes: dict[str, Probe] = {}
     _due: dict[str, float] = {}
     _verdicts: dict[str, Probed] = {}
-    _known: frozenset[str] = frozenset()
+    _known: set[str] = set()
     """Units that were here at any time since the daemon started."""
 
     def verdicts(self) -> dict[str, Probed]:
@@ -47,24 +47,24 @@ class ProbeController(msgspec.Struct, kw_only=True):
         Of what nobody knew yet, that is `unhealthy` (since then) which was so before the daemon
         started, until a probe says something else.
         """
-        now, known = self.clock.now(), self._known
-        self._known = known.union(of_app)
+        now = self.clock.now()
         for unit in of_app:
-            probe = probes.get(unit)
+            probe, is_known = probes.get(unit), unit in self._known
+            self._known.add(unit)
             if probe is None:
                 self.forget(unit)
             elif self._probes.get(unit) != probe:
                 self._probes[unit] = probe
                 first = Probed(unit=unit, since=now, began_at=now)
                 self._due[unit] = next_probe_at(first, probe, now)
-                if unit in unhealthy and unit not in known:
+                if unit in unhealthy and not is_known:
                     since = unhealthy[unit]
                     first = msgspec.structs.replace(first, health=Health.UNHEALTHY, since=since)
                 self._verdicts[unit] = first
 
     def forget(self, unit: str) -> None:
         """Stop probing a unit; what is known of it does not hold for its next start."""
-        self._known |= {unit}
+        self._known.add(unit)
         for memory in (self._probes, self._due, self._verdicts):
             memory.pop(unit, None)
 

@@ -54,6 +54,8 @@ class IncidentLog(msgspec.Struct, kw_only=True):
     """What `follow` saw last; held, so that nothing else gets the same identity."""
     _ailing: frozenset[str] = frozenset()
     """Apps with an incident."""
+    _telling: dict[str, AppStatus] = {}
+    """How apps stand of which that may be wrong, or be over, by their names."""
     _over: dict[str, _Over] = {}
     """What an order has ended, as it seems, by its key."""
 
@@ -74,15 +76,21 @@ class IncidentLog(msgspec.Struct, kw_only=True):
         """Open and close incidents after a pass over these keys, where there is a sign of any.
 
         `status` is how everything stands, with incidents; it is dear, and asked for with a sign
-        alone. Before the first pass is through nothing is said to be over.
+        alone. No app but those of these keys is looked at, or all if there are none. Before the
+        first pass is through nothing is said to be over.
         """
-        signs = [*self._signs_now()]
+        keys = [parse(key) for key in after]
+        mine = (name for kind, name in keys if kind is Kind.APP)
+        self._look_at(mine if keys else {*self.board.apps, *self._telling})
+        others = [*self._other_signs()]
+        signs = [*self._telling.values(), *others]
         is_same = len(signs) == len(self._signs) and all(map(operator.is_, signs, self._signs))
-        if is_same and not any(parse(key)[0] in _ANYWAY for key in after):
+        if is_same and not any(kind in _ANYWAY for kind, _ in keys):
             return
-        self._signs = signs
         try:
             self._compare(status())
+            self._look_at({*self.board.apps, *self._telling})
+            self._signs = [*self._telling.values(), *others]
         except Exception as error:  # noqa: BLE001  # the pass has ended all the same
             failure_of(error, doing="looking for incidents")
             self._signs = []
@@ -128,11 +136,16 @@ class IncidentLog(msgspec.Struct, kw_only=True):
         ends = (box.ended.get(one.incident.key, ()) for box in self.ledger.all(Outbox).values())
         return any(at >= one.at for some in ends for at in some)
 
-    def _signs_now(self) -> Iterable[object]:
+    def _look_at(self, apps: Iterable[str]) -> None:
+        for name in apps:
+            app = self.board.apps.get(name)
+            if app and (app.state in _SIGNS or name in self._ailing or _has_failed(app)):
+                self._telling[name] = app
+            else:
+                self._telling.pop(name, None)
+
+    def _other_signs(self) -> Iterable[object]:
         board = self.board
-        for app in board.apps.values():
-            if app.state in _SIGNS or app.name in self._ailing or _has_failed(app):
-                yield app
         yield from (one.error for one in board.sources.values() if one.error)
         yield from (one.read_at > 0 for one in board.sources.values())
         yield from board.problems.values()

@@ -31,7 +31,7 @@ def make_room(steps: Sequence[Step], observed: Observed) -> Iterator[StopUnit]:
     }
     had = {
         name: set(inputs.claims)
-        for app in observed.applied.values()
+        for app in (observed.applied.values() if starting else ())
         for name, inputs in app.units.items()
         if name in starting
     }

@@ -49,8 +49,10 @@ def free_networks(steps: Iterable[Step], observed: Observed) -> list[Step]:
     # A stable order by phase: what is removed beside them goes before.
     planned.sort(key=lambda step: isinstance(step, RemoveNetwork))
     gone = {one.container for one in planned if isinstance(one, RemoveContainer)}
-    owners = {unit: name for name, one in observed.applied.items() for unit in one.units}
-    for step in [one for one in planned if isinstance(one, RemoveNetwork)]:
+    going = [one for one in planned if isinstance(one, RemoveNetwork)]
+    applied = observed.applied.items() if going else ()
+    owners = {unit: name for name, one in applied for unit in one.units}
+    for step in going:
         starts = [one for one in planned if isinstance(one, StartUnit | RestartUnit)]
         comes_back = any(
             (one.inputs.kind, one.inputs.object_name) == (UnitKind.NETWORK, step.network)
