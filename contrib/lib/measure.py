@@ -429,6 +429,16 @@ def measure_many() -> list[dict]:
     ]
 
 
+ONCE = """[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+[Install]
+WantedBy=default.target
+"""
+"""A unit that is up and costs nothing."""
+
+
 def many_apps(numbers: range, turn: int = 0) -> Iterator[tuple[str, str]]:
     """Files of apps of three units; only the first one runs, and only it is ever changed."""
     for number in numbers:
@@ -595,7 +605,7 @@ def memory_of_python(code: str) -> list[float]:
 
 
 def measure_large() -> list[dict]:
-    """The first deploy of 200 MB of files, by a daemon that may have 512 MB, and of 2,000 files."""
+    """First deploys by a daemon that may have 512 MB: 200 MB of files, 2,000 files, 2,000 units."""
     repository = Repository("large")
     repository.commit({"blog/hello.service": SLEEPER})
     start_daemon(repository.url)
@@ -615,8 +625,10 @@ def measure_large() -> list[dict]:
     repository.commit({f"many/conf/{number}": f"{number}\n" for number in range(2_000)})
     repository.commit({"many/many.service": SLEEPER})
     many = answers_while_syncing(process)
+    repository.commit({f"units/u{number}.service": ONCE for number in range(2_000)})
+    units = answers_while_syncing(process)
     states = json.loads(run("podvisor", "status", "--json").stdout)["apps"]
-    assert len(states) == 6, states
+    assert len(states) == 7, [one["name"] for one in states]
     assert all(one["state"] == "ready" for one in states), states
     after = run("systemctl", "--user", "show", "-P", "MainPID", "podvisor.service").stdout.strip()
     assert after == pid, "it ran out of memory"
@@ -624,6 +636,7 @@ def measure_large() -> list[dict]:
         figure("first deploy of 200 MB: more memory at the peak", "MB", [(peak - rest) / 1000], 40),
         *figures_of_answers("200 MB", large),
         *figures_of_answers("2,000 files", many),
+        *figures_of_answers("2,000 units", units),
     ]
 
 

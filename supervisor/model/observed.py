@@ -1,5 +1,7 @@
 """Observed state: what is, as read from systemd, Podman, the owned folder and the ledger."""
 
+from functools import cached_property
+
 import msgspec
 
 from supervisor.model.ending import Ending
@@ -255,7 +257,7 @@ class FailedInstances(msgspec.Struct, frozen=True):
     count: int
 
 
-class Observed(msgspec.Struct, frozen=True, kw_only=True):
+class Observed(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Everything that a plan is made from, besides the deployments."""
 
     units: dict[str, UnitState]
@@ -312,6 +314,22 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     """Podvisor's own, of apps that are gone."""
     owned_root: str
     """Absolute real path of the folder that holds the apps' folders."""
+
+    @cached_property
+    def checked_of(self) -> dict[str, list[Checked]]:
+        """Those of `checked` by their units."""
+        found: dict[str, list[Checked]] = {}
+        for one in self.checked:
+            found.setdefault(one.container.unit, []).append(one)
+        return found
+
+    @cached_property
+    def played_of(self) -> dict[str, list[PlayedContainer]]:
+        """Those of `played` by their units."""
+        found: dict[str, list[PlayedContainer]] = {}
+        for one in self.played:
+            found.setdefault(one.unit, []).append(one)
+        return found
 
     def app(self, name: str) -> ObservedApp:
         """Return an app's folder; one of which nothing is known is empty."""

@@ -216,6 +216,7 @@ def assemble(
             images=images,
             probes=planning.probes,
             clock=clock,
+            aside=ports.aside,
             certificates=certificates,
         ),
         dependencies=dependencies,

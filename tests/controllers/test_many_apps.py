@@ -1,18 +1,24 @@
 """Thousands of apps: what a pass costs grows with them, not with their square."""
 
+import asyncio
 import time
+from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from supervisor.controllers.desired.said import Said
 from supervisor.core.desired.discovery import compose
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.file_references import Place
+from supervisor.core.health.unit_health import unit_health
 from supervisor.core.render.drop_ins import report_reaching
 from supervisor.core.render.plain_units import read_plain_units
 from supervisor.core.render.reading import Reading
 from supervisor.model.app import Candidate
 from supervisor.model.git_url import GitUrl
+from supervisor.model.health import Checked, ContainerHealth, Health
+from supervisor.model.observed import Inventory, Observed
 from supervisor.model.settings import LimitSettings, SourceSettings
 from supervisor.model.source import Snapshot, TreeFile
 
@@ -107,6 +113,72 @@ async def test_ten_times_the_units_of_an_app_take_no_hundred_times_the_work(tmp_
         if many < LIMIT * few:
             return
     raise AssertionError(f"{many} s of CPU, against {few} s")
+
+
+class Counted(tuple):
+    """Counts how often it is gone through."""
+
+    __slots__ = ()
+    times = 0
+
+    def __iter__(self):
+        Counted.times += 1
+        return super().__iter__()
+
+
+def test_checked_containers_are_gone_through_once_for_all_units_of_an_app():
+    names = [f"b{n}.service" for n in range(100)]
+    container = partial(ContainerHealth, id="1", interval=30.0)
+    observed = Observed(
+        units={},
+        targets=frozenset(),
+        apps={},
+        inventory=Inventory(),
+        applied={},
+        checked=Counted(
+            Checked(container=container(name=one, unit=one, health=Health.UNHEALTHY), since=1.0)
+            for one in names
+        ),
+        owned_root="/owned",
+    )
+    Counted.times = 0
+    assert {unit_health(one, observed, 5.0).health for one in names} == {Health.UNHEALTHY}
+    assert not unit_health("other.service", observed, 5.0).health
+    assert Counted.times == 1
+
+
+async def test_the_jobs_of_many_units_are_begun_in_turns(world):
+    world.machine.images.add("img:1")
+    world.reader.put("home", {f"apps/big/b{n}.container": "image=img:1" for n in range(200)})
+    turns, start = [0], world.systemd.start
+
+    async def begins(unit, **more):
+        if not turns[-1]:
+            asyncio.get_running_loop().call_soon(turns.append, 0)
+        turns[-1] += 1
+        return await start(unit, **more)
+
+    world.systemd.start = begins
+    async with world.running():
+        assert sum(turns) == len(world.machine.running) == 200
+        assert max(turns) <= 50
+
+
+async def test_what_many_units_came_to_is_worked_out_beside_the_event_loop(world):
+    world.reader.put("home", {f"apps/big/b{n}.service": "" for n in range(200)})
+    asked, ports = [], world.ports
+
+    async def aside(work, *, items):
+        asked.append(items)
+        return work()
+
+    world.ports = lambda: replace(ports(), aside=aside)
+    async with world.running() as daemon:
+        assert len(daemon.board.apps["big"].units) == 200
+        asked.clear()
+        daemon.queue.add("app:big")
+        await daemon.queue.wait_idle()
+    assert asked == [200, 200, 200], "the plan, the gate, and how it stands"
 
 
 def test_ten_times_the_plain_units_take_no_hundred_times_the_reading():

@@ -46,7 +46,16 @@ ACTS = {
     ),
     "issuer": ("issue", "standin"),
     "certificates": ("keep", "install", "remove", "forget"),
-    "ledger": ("put_applied", "put_unit", "put_repairs", "put_rollout", "put", "drop", "drop_app"),
+    "ledger": (
+        "put_applied",
+        "put_unit",
+        "put_units",
+        "put_repairs",
+        "put_rollout",
+        "put",
+        "drop",
+        "drop_app",
+    ),
 }
 
 

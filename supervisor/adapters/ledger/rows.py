@@ -5,6 +5,7 @@ Everything here takes an open connection and may raise sqlite3.Error.
 
 import logging
 import sqlite3
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -129,19 +130,25 @@ def read_documents(
     return found
 
 
-def write_document(
+def write_documents(
     connection: sqlite3.Connection,
-    kind: type[Document],
-    key: str,
-    part: str,
-    document: Document | None,
+    documents: Iterable[tuple[type[Document], str, str, Document | None]],
 ) -> None:
-    """Write a document in place of what was there; None removes it."""
-    place = (KINDS[kind], key, part)
-    if document is None:
-        connection.execute("DELETE FROM documents WHERE kind = ? AND key = ? AND part = ?", place)
-    else:
-        connection.execute(
-            "INSERT OR REPLACE INTO documents (kind, key, part, content) VALUES (?, ?, ?, ?)",
-            (*place, msgspec.json.encode(document)),
-        )
+    """Write documents in place of what was there, each with its kind, key and part; None removes.
+
+    No two of them have the same place.
+    """
+    gone: list[tuple[str, str, str]] = []
+
+    def there() -> Iterator[tuple[str, str, str, bytes]]:
+        for kind, key, part, document in documents:
+            if document is None:
+                gone.append((KINDS[kind], key, part))
+            else:
+                yield KINDS[kind], key, part, encode(document)
+
+    encode = msgspec.json.Encoder().encode
+    connection.executemany(
+        "INSERT OR REPLACE INTO documents (kind, key, part, content) VALUES (?, ?, ?, ?)", there()
+    )
+    connection.executemany("DELETE FROM documents WHERE kind = ? AND key = ? AND part = ?", gone)

@@ -202,11 +202,16 @@ class SqliteLedger:
 
     def put_unit(self, app: str, unit: str, inputs: UnitInputs) -> None:
         """Record what one unit was made of, once it runs with it: under this app alone."""
+        self.put_units(app, {unit: inputs})
+
+    def put_units(self, app: str, units: Mapping[str, UnitInputs]) -> None:
+        """Record what units were made of, once they run with it: under this app alone."""
         with self.together():
-            for other, units in tuple(self._of(UnitInputs).items()):
-                if unit in units and other != app:
+            for other, known in tuple(self._of(UnitInputs).items()):
+                for unit in units.keys() & known.keys() if other != app else ():
                     self.drop(UnitInputs, other, unit)
-            self.put(inputs, app, unit)
+            for unit, inputs in units.items():
+                self.put(inputs, app, unit)
 
     def take(self, path: Path) -> None:
         """Put everything but the event log of another file. Raises Stalled if it is unreadable."""
@@ -294,8 +299,7 @@ class SqliteLedger:
             # With a full buffer a failing try is dear; whether there is room shows in one page.
             schema.write_one_page(connection)
         connection.execute("BEGIN IMMEDIATE")
-        for kind, key, part in self._unwritten:
-            rows.write_document(connection, kind, key, part, self.get(kind, key, part))
+        rows.write_documents(connection, ((*place, self.get(*place)) for place in self._unwritten))
         written = [rows.insert_event(connection, event) for event in self._pending]
         connection.execute("COMMIT")
         self._unwritten.clear()

@@ -4,6 +4,7 @@ Serves `controllers.apps.reconciler`.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
@@ -16,7 +17,7 @@ from supervisor.controllers.apps.probes import ProbeController, probes_of
 from supervisor.controllers.apps.recorder import Recorder
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.isolate import each_now, failure_of
-from supervisor.controllers.ports import Ledger
+from supervisor.controllers.ports import Aside, Ledger
 from supervisor.controllers.state.certificate_news import (
     CertificateNews,
     NoNews,
@@ -35,7 +36,7 @@ from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Failure, OutOfReach
 from supervisor.model.health import Health
-from supervisor.model.observed import AppliedApp, Observed
+from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState
 from supervisor.model.plan import (
     PullImage,
     RemoveVolume,
@@ -56,6 +57,21 @@ _FIRST = (SnapshotVolumes, RestoreVolumes, RunJob, RemoveVolume)
 """Steps after which the rest is planned anew."""
 
 
+class _Ended(msgspec.Struct, kw_only=True):
+    """An app whose part of a pass is over."""
+
+    deployment: Deployment
+    verdict: Verdict
+    observed: Observed
+    """As its units are after the steps."""
+    now: float
+    end: AppEnd
+
+    @property
+    def name(self) -> str:
+        return self.deployment.name
+
+
 class Concluder(msgspec.Struct, kw_only=True):
     """Says what came of a pass: to the ledger, to the board, and to the loop."""
 
@@ -68,6 +84,7 @@ class Concluder(msgspec.Struct, kw_only=True):
     images: ImageController
     probes: ProbeController
     clock: Clock
+    aside: Aside
     certificates: CertificateNews = msgspec.field(default_factory=NoNews)
     _failed: dict[str, str] = {}
     """App to the content that its gate failed at the end of its last pass."""
@@ -92,28 +109,65 @@ class Concluder(msgspec.Struct, kw_only=True):
             failures={one.name: failures[one.name] for one in deployments},
         )
 
-    def conclude(self, deployments: Sequence[Deployment], look: Look, outcome: Outcome) -> AppPass:
-        """Record what stands now, in one transaction, and say what changed. Raises nothing."""
+    async def conclude(
+        self, deployments: Sequence[Deployment], look: Look, outcome: Outcome
+    ) -> AppPass:
+        """Judge, record in one transaction what stands now, and say what changed. Raises nothing.
+
+        What is judged, and how it all stands, is worked out aside where that is of many units.
+        """
         try:
-            with self.ledger.together():
-                return self._conclude(deployments, look, outcome)
+            return await self._conclude(deployments, look, outcome)
         except Exception as error:  # noqa: BLE001  # a defect
             failure = failure_of(error, doing="ending a pass")
             return self.unseen(deployments, {one.name: failure for one in deployments})
 
-    def _conclude(self, deployments: Sequence[Deployment], look: Look, outcome: Outcome) -> AppPass:
-        self.recorder.note_broken(outcome.broken, look.observed)
-        for one in deployments:
-            mine = look.plan.steps_of(one.name)
-            self.recorder.forget_failures([s.unit for s in mine if isinstance(s, ResetFailed)])
-        before = {one.name: self.ledger.applied_app(one.name) for one in deployments}
+    async def _conclude(
+        self, deployments: Sequence[Deployment], look: Look, outcome: Outcome
+    ) -> AppPass:
         verdicts = {one.app: one for one in look.plan.verdicts}
-        ends, failures = each_now(
-            deployments,
-            lambda one: self._conclude_one(one, verdicts[one.name], look, outcome),
-            doing="recording",
+        items = sum(len(one.units) for one in deployments)
+        ending = [
+            _Ended(
+                deployment=one,
+                verdict=verdicts[one.name],
+                observed=look.observed,
+                now=self.clock.now(),
+                end=AppEnd(failure=outcome.failure_of(one.name) or one.failure),
+            )
+            for one in deployments
+        ]
+        judge = partial(each_now, ending, self._judge, doing="judging")
+        ended, failures = await self.aside(judge, items=items)
+        with self.ledger.together():
+            self.recorder.note_broken(outcome.broken, look.observed)
+            for one in deployments:
+                mine = look.plan.steps_of(one.name)
+                self.recorder.forget_failures([s.unit for s in mine if isinstance(s, ResetFailed)])
+            before = {one.name: self.ledger.applied_app(one.name) for one in deployments}
+            ended, unrecorded = each_now(
+                ended.values(), lambda one: self._record(one, look, outcome), doing="recording"
+            )
+        failures |= unrecorded
+        repairs, broken = self.ledger.repairs(), dict(self.recorder.broken)
+        applied = {name: self.ledger.applied_app(name) for name in ended}
+        sum_up = partial(
+            each_now,
+            [self._with_news(one) for one in ended.values()],
+            lambda one: self._status(one, applied[one.name], repairs, broken),
+            doing="summing up",
         )
+        statuses, unknown = await self.aside(sum_up, items=items)
+        failures |= unknown
+        with self.ledger.together():
+            _, unshown = each_now(
+                [one for name, one in ended.items() if name in statuses],
+                lambda one: self._show(one, statuses[one.name]),
+                doing="showing",
+            )
+        failures |= unshown
         self.unseen([one for one in deployments if one.name in failures], failures)
+        ends = {name: one.end for name, one in ended.items() if name not in failures}
         failures.update({name: one.failure for name, one in ends.items() if one.failure})
         requeue = {name for one in ends.values() for name in one.requeue_now}
         changed = {name for name, one in ends.items() if one.changed}
@@ -136,22 +190,22 @@ class Concluder(msgspec.Struct, kw_only=True):
             requeue_now=tuple(sorted(requeue)),
         )
 
-    def _conclude_one(
-        self,
-        deployment: Deployment,
-        verdict: Verdict,
-        look: Look,
-        outcome: Outcome,
-    ) -> AppEnd:
-        name, now = deployment.name, self.clock.now()
-        observed, steps = look.observed, look.plan.steps_of(deployment.name)
+    def _judge(self, one: _Ended) -> _Ended:
+        """Ask the gate, where nothing cut the pass short."""
+        if one.end.failure:
+            return one
+        verdict = self.recorder.with_gate(one.deployment, one.verdict, one.observed, one.now)
+        return msgspec.structs.replace(one, verdict=verdict)
+
+    def _record(self, one: _Ended, look: Look, outcome: Outcome) -> _Ended:
+        """Record what was reached, and say when to look at the app again."""
+        deployment, verdict, observed, end = one.deployment, one.verdict, one.observed, one.end
+        name, now = deployment.name, one.now
+        steps = look.plan.steps_of(name)
         known = self._known(name)
         repairs = self.ledger.repairs()
-        failure = outcome.failures.get(name) or outcome.failures.get("")
-        end = AppEnd(failure=failure or outcome.unmade.get(name) or deployment.failure)
         self.planner.note(name, end.failure)
         if not end.failure:
-            verdict = self.recorder.with_gate(deployment, verdict, observed)
             before = self.ledger.applied_app(name)
             self.recorder.record(deployment, verdict, before, observed)
             if deployment.updates and self.ledger.applied_app(name) != before:
@@ -180,8 +234,7 @@ class Concluder(msgspec.Struct, kw_only=True):
         # What is left to do after these is planned when they are done.
         if not end.failure and any(isinstance(step, _FIRST) for step in steps):
             end.requeue_now.add(name)
-        end.changed = self._show(deployment, verdict, observed, end.failure)
-        return end
+        return msgspec.structs.replace(one, observed=observed)
 
     def _gate_looks_at(self, deployment: Deployment, word: Gate | None, now: float) -> float:
         """When to look at a trial again: at once if it failed, to take it back; 0 is never."""
@@ -191,38 +244,49 @@ class Concluder(msgspec.Struct, kw_only=True):
         self._failed[deployment.name] = content = deployment.wanted.content
         return now + _STUCK_SECONDS if failed_before == content else now
 
-    def _show(
+    def _with_news(self, one: _Ended) -> _Ended:
+        """Return it with what is known of the certificates that it waits for."""
+        waiting = tuple(with_certificates(one.verdict.waiting, self.certificates))
+        verdict = msgspec.structs.replace(one.verdict, waiting=waiting)
+        return msgspec.structs.replace(one, verdict=verdict)
+
+    def _status(
         self,
-        deployment: Deployment,
-        verdict: Verdict,
-        observed: Observed,
-        failure: Failure | None,
-    ) -> bool:
-        """Show how the app stands; returns whether its state or its revision is another one now."""
-        name = deployment.name
-        if deployment.wanted is None and verdict.complete and not failure:
-            return self.board.apps.pop(name, None) is not None
-        waiting = tuple(with_certificates(verdict.waiting, self.certificates))
-        status = app_status(
+        one: _Ended,
+        applied: AppliedApp | None,
+        repairs: Mapping[str, RepairState],
+        broken: Mapping[str, JobFailed],
+    ) -> AppStatus | None:
+        """Say how the app stands; None if there is none any more."""
+        deployment, verdict = one.deployment, one.verdict
+        if deployment.wanted is None and verdict.complete and not one.end.failure:
+            return None
+        return app_status(
             deployment,
-            msgspec.structs.replace(verdict, waiting=waiting),
-            observed,
-            applied=self.ledger.applied_app(name),
-            repairs=self.ledger.repairs(),
-            failure=failure,
-            broken=self.recorder.broken,
+            verdict,
+            one.observed,
+            applied=applied,
+            repairs=repairs,
+            failure=one.end.failure,
+            broken=broken,
             image_error=self.images.error,
-            now=self.clock.now(),
+            now=one.now,
         )
+
+    def _show(self, one: _Ended, status: AppStatus | None) -> None:
+        """Show how the app stands, and note whether its state or its revision is another one."""
+        if status is None:
+            one.end.changed = self.board.apps.pop(one.name, None) is not None
+            return
         self.recorder.note_failed(status)
-        return self._put(status)
+        one.end.changed = self._put(status)
 
     def _known(self, name: str) -> AppStatus | None:
         """Return how an app stood before this pass, or before the daemon started."""
         return self.board.apps.get(name) or self.last_known.of(name)
 
     def _put(self, status: AppStatus) -> bool:
-        """Put it on the board, and into the event log what changed; returns as `_show` does."""
+        """Put it on the board, and into the event log what changed; returns as `_show` notes."""
         old, known = self.board.apps.get(status.name), self._known(status.name)
         self.board.apps[status.name] = status = with_known_since(status, known)
         for event in changes_of_state(known, status, now=self.clock.now()):

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import assert_never
 
 import anyio
+import anyio.lowlevel
 import msgspec
 
 from supervisor.controllers.apps.secrets import SecretController
@@ -65,6 +66,8 @@ _TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage, P
 _BYTES_AT_ONCE = 4 << 20
 """Contents of files that are held in memory at a time, unless a single one is larger."""
 _FILES_AT_ONCE = 256
+_BEGUN_AT_ONCE = 50
+"""Jobs that are begun in one turn of the event loop."""
 _SILENT = (
     *(OpenManifest, SealManifest, TryRevision),
     *(PullImage, OrderCertificate, InstallCertificate, RestoreVolumes),
@@ -83,6 +86,10 @@ class Outcome(msgspec.Struct, kw_only=True):
     """App to why its secrets could not be made; its other steps went on."""
     taken_back: set[str] = set()
     """Apps of which a revision was put in quarantine."""
+
+    def failure_of(self, app: str) -> Failure | None:
+        """Return what an app's steps failed of, None if they did not."""
+        return self.failures.get(app) or self.failures.get("") or self.unmade.get(app)
 
 
 class Executor(msgspec.Struct, frozen=True, kw_only=True):
@@ -155,8 +162,10 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
                     await self._carry_out(some, outcome, revisions)
             if together:
                 async with anyio.create_task_group() as tasks:
-                    for step in together:
+                    for at, step in enumerate(together, 1):
                         tasks.start_soon(self._carry_out, [step], outcome, revisions)
+                        if at % _BEGUN_AT_ONCE == 0:
+                            await anyio.lowlevel.checkpoint()
 
     @staticmethod
     def _is_cut(step: Step, outcome: Outcome) -> bool:

@@ -114,6 +114,7 @@ class AppReconciler(msgspec.Struct, frozen=True, kw_only=True):
                 if began and any(isinstance(step, BuildImage) for step in steps):
                     self.recorder.suspensions.renew_trials(one.name)
             look = await self.planner.look_again(deployments, look)
+            await anyio.lowlevel.checkpoint()
         except Exception as error:  # noqa: BLE001  # a defect
             failure = failure_of(error, doing="ending a pass")
             done = self.concluder.unseen(deployments, {one.name: failure for one in deployments})
@@ -121,7 +122,7 @@ class AppReconciler(msgspec.Struct, frozen=True, kw_only=True):
             return
         for at in range(0, len(deployments), _ENDED_AT_ONCE):
             some = deployments[at : at + _ENDED_AT_ONCE]
-            done = self.concluder.conclude(some, look, outcome)
+            done = await self.concluder.conclude(some, look, outcome)
             left = [one.name for one in some if one.wanted is None]
             try:
                 if left:

@@ -58,7 +58,9 @@ class Recorder(msgspec.Struct, kw_only=True):
             if not state.has_ended and name not in broken:
                 self.broken.pop(name, None)
 
-    def with_gate(self, deployment: Deployment, verdict: Verdict, observed: Observed) -> Verdict:
+    def with_gate(
+        self, deployment: Deployment, verdict: Verdict, observed: Observed, now: float
+    ) -> Verdict:
         """Ask the gate once more, with what is observed after the steps."""
         wanted = deployment.wanted
         if wanted is None or not verdict.complete:
@@ -73,7 +75,7 @@ class Recorder(msgspec.Struct, kw_only=True):
             wanted,
             observed,
             trial,
-            self.clock.now(),
+            now,
             settings,
             strict=strict,
             undone=undone(verdict.waiting) or (f"not done yet: {rolling[0]}" if rolling else ""),
@@ -104,8 +106,8 @@ class Recorder(msgspec.Struct, kw_only=True):
             # What is held or refused may ask again what its orders are for.
             if not (deployment.held or deployment.refusal):
                 self._end_orders(wanted)
-        for unit, inputs in verdict.adopt.items():
-            self.ledger.put_unit(name, unit, inputs)
+        if verdict.adopt:
+            self.ledger.put_units(name, verdict.adopt)
 
     def _apply(
         self,

@@ -1,6 +1,6 @@
 """The durable record, by role."""
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol, Unpack
 
@@ -66,6 +66,9 @@ class AppliedState(Protocol):
 
     def put_unit(self, app: str, unit: str, inputs: UnitInputs) -> None:
         """Record what one unit was made of, once it runs with it: under this app alone."""
+
+    def put_units(self, app: str, units: Mapping[str, UnitInputs]) -> None:
+        """Record what units were made of, once they run with it: under this app alone."""
 
     def drop_app(self, app: str) -> None:
         """Forget an app, its units and its releases."""

@@ -327,11 +327,9 @@ def _has_answered(
     name: str, unit: DesiredUnit, observed: Observed, now: float, *, since: float | None
 ) -> bool:
     """Whether nobody checks a unit, or whoever does has found it well or unwell."""
-    if unit.health_interval and not unit.oneshot:
-        # While Podman restarts a container in place, there is no check to be seen.
-        seen = any(one.container.unit == name for one in observed.checked)
-        if not seen:
-            return False
+    # While Podman restarts a container in place, there is no check to be seen.
+    if unit.health_interval and not unit.oneshot and name not in observed.checked_of:
+        return False
     if unit.probe and name not in observed.probed:
         return False
     return unit_health(name, observed, now, since=since).health is not Health.STARTING

@@ -102,12 +102,8 @@ def unit_health(
     A container that Podman restarts is unhealthy until it has run on for long enough; if `since`
     is given, it is if Podman has restarted it since then, and what came before does not count.
     """
-    verdicts = [
-        played.health_of(one, now, since=since) for one in observed.played if one.unit == unit
-    ]
-    for one in observed.checked:
-        if one.container.unit != unit:
-            continue
+    verdicts = [played.health_of(one, now, since=since) for one in observed.played_of.get(unit, ())]
+    for one in observed.checked_of.get(unit, ()):
         if since is None:
             restless = is_restless(one, now)
         else:

@@ -88,9 +88,7 @@ def plan_check_intervals(
 
 def _containers(app: DesiredApp, observed: Observed) -> Iterator[tuple[DesiredUnit, Checked]]:
     for name, unit in app.runtime_units.items():
-        for checked in observed.checked:
-            if checked.container.unit == name:
-                yield unit, checked
+        yield from ((unit, checked) for checked in observed.checked_of.get(name, ()))
 
 
 def _doubt(checked: Checked, observed: Observed, now: float) -> str:

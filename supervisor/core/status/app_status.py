@@ -111,10 +111,11 @@ def app_status(
         findings.append(_as_finding(deployment.name, failure))
     waiting = [_with_error(need, image_error) for need in verdict.waiting]
     waiting.extend(_paused(one) for one in units if one.paused)
+    met = {unit.name for unit in units if not unit.unmet}
     waiting.extend(
         unit_need(name, f"{job.result}{': ' if job.detail else ''}{job.detail}")
         for name, job in broken.items()
-        if any(unit.name == name and not unit.unmet for unit in units)
+        if name in met
     )
     settling = [one for one in units if one.wanted and settles_at(repairs.get(one.name)) > now]
     waiting.extend(
@@ -257,10 +258,10 @@ def _loop_in_words(state: UnitState, observed: Observed) -> str:
 
 def _longer_interval(unit: DesiredUnit, name: str, observed: Observed) -> float:
     """Seconds between two health checks of its container, if those are more than declared."""
-    for checked in observed.checked:
+    for checked in observed.checked_of.get(name, ()):
         container = checked.container
         declared = unit.health_interval or container.image_interval
-        if container.unit == name and declared and container.interval > declared:
+        if declared and container.interval > declared:
             return container.interval
     return 0.0
 

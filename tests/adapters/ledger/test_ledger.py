@@ -279,6 +279,19 @@ def test_a_unit_is_recorded_under_the_app_that_had_it_last(opened: Open) -> None
         assert applied["cache"].units == {"cache.service": UnitInputs(digest="d2")}
 
 
+def test_units_are_recorded_together_under_the_app_that_had_them_last(opened: Open) -> None:
+    ledger = opened()
+    ledger.put_applied(app("web", web="d1", cache="d2", queue="d3"))
+    ledger.put_applied(app("db", db="d4"))
+    moved = {"cache.service": UnitInputs(digest="d5"), "queue.service": UnitInputs(digest="d6")}
+    ledger.put_units("cache", moved)
+    for reader in (ledger, opened()):
+        applied = reader.applied()
+        assert applied["web"] == app("web", web="d1")
+        assert applied["db"] == app("db", db="d4")
+        assert applied["cache"].units == moved
+
+
 def test_a_first_pass_that_was_cut_short_leaves_units_without_a_revision(opened: Open) -> None:
     opened().put_unit("web", "web.service", UnitInputs(digest="d1"))
     (unfinished,) = opened().applied().values()
