@@ -230,6 +230,22 @@ async def test_other_names_take_the_place_of_those_before(world):
         assert len(world.issuer.orders) == 1
 
 
+async def test_they_stay_as_they_are_when_their_file_has_another_name(world):
+    """The way back, of which they were, leaves them to who is to have them."""
+    async with world.running() as daemon:
+        await push(world, daemon, APP)
+        moved = {"apps/web/web.container": "secret=tls.key", "apps/web/site.certificate": HELD}
+        await push(world, daemon, moved)
+        assert daemon.board.apps["web"].state is AppState.READY
+        assert holds(world, world.issuer.issued[0])
+        told = [one for one in world.ledger.events() if one.kind is EventKind.CERTIFICATE]
+        assert [one.subject for one in told] == ["web", "site", "web"]
+        assert told[-1].reason == "removed"
+        assert world.podman.secrets.keys() == NAMES
+        assert world.systemd.jobs.count(("restart", "web.service")) == 1
+        assert len(world.issuer.orders) == 1
+
+
 async def test_a_secret_file_takes_the_name_of_what_a_certificate_was_kept_as(world):
     async with world.running() as daemon:
         await push(world, daemon, APP)

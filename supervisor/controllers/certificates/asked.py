@@ -216,12 +216,18 @@ class AskedCertificates(msgspec.Struct, kw_only=True):
             if name in inputs.certificates
         )
         record = self.ledger.get(CertificateRecord, name)
-        naming = self.naming(record.secrets if record else ())
+        naming = self.naming(name, record.secrets if record else ())
         return tuple(dict.fromkeys((*self.units(name), *started, *naming)))
 
-    def naming(self, secrets: Collection[str]) -> tuple[str, ...]:
-        """Units of all apps that name one of these Podman secrets, where no `.secret` file does."""
+    def naming(self, name: str, secrets: Collection[str]) -> tuple[str, ...]:
+        """Units of all apps that name one of these Podman secrets of a certificate.
+
+        Where no `.secret` file has its name, and no other certificate.
+        """
         left = set(secrets).difference(self.desired_state.secrets()) if secrets else set()
+        if left:
+            others = (one.certificate for other, one in self.by_name.items() if other != name)
+            left.difference_update(*(one.podman_secrets for one in others if one.secrets))
         every = self.desired_state.latest().values() if left else ()
         return tuple(
             name

@@ -77,7 +77,7 @@ class CertificateSecrets(msgspec.Struct, frozen=True, kw_only=True):
         """Take away those of a certificate, but for those that it is to have, or somebody names."""
         stays = but.podman_secrets if but else {}
         former = [one for one in self.memory.of(name).secrets if one not in stays]
-        unused = [one for one in former if not self.asked.naming((one,))]
+        unused = [one for one in former if not self.asked.naming(name, (one,))]
         if not unused:
             return
         owned = (await self.podman.inventory(secrets=True)).owned_secrets

@@ -26,15 +26,22 @@ class Described(NamedTuple):
 def described(deployments: Iterable[Deployment]) -> dict[str, Described]:
     """Return the certificates that some app describes, by name; as wanted, if that says anything.
 
-    One that only the way back describes is kept for it.
+    One that only the way back describes is kept for it, but where its folder or a secret of it is
+    to be another one's: that has it at once.
     """
-    return {
+    every = tuple(deployments)
+    found = {
         certificate.name: Described(one.name, certificate)
-        for one in deployments
+        for one in every
         if one.wanted or one.keep or one.findings
         for app in reversed(one.apps)
         for certificate in app.certificates
     }
+    left = only_ways_back(every)
+    if not left:
+        return found
+    held = {place for name, one in found.items() if name not in left for place in _places(one)}
+    return {name: one for name, one in found.items() if name not in left or not held & _places(one)}
 
 
 def only_ways_back(deployments: Iterable[Deployment]) -> Collection[str]:
@@ -45,6 +52,12 @@ def only_ways_back(deployments: Iterable[Deployment]) -> Collection[str]:
             wanted |= {each.name for each in one.wanted.certificates}
             former |= {each.name for each in (one.last_good or one.wanted).certificates}
     return former - wanted
+
+
+def _places(one: Described) -> set[str]:
+    """What of the places in which it is may be another one's, too."""
+    directory = one.certificate.directory
+    return {*one.certificate.secrets, *([directory] if directory else ())}
 
 
 def users_of(name: str, deployments: Iterable[Deployment]) -> dict[str, tuple[str, ...]]:

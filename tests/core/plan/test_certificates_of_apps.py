@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from supervisor.core.plan import planner
-from supervisor.core.plan.certificates import certificate_blockers
+from supervisor.core.plan.certificates import certificate_blockers, described
 from supervisor.core.plan.needs import blocked_units
 from supervisor.model.app import AppOptions, ChangeAction, ChangeRule
 from supervisor.model.certificate import CertificateTerms, CertificateUse, DesiredCertificate
@@ -44,6 +44,28 @@ def describing(one, *names):
         for name in names
     )
     return msgspec.structs.replace(one, certificates=certificates)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "known"),
+    [
+        ({}, {}, {"old", "new"}),
+        ({"directory": "/home/pi/tls"}, {}, {"old", "new"}),
+        ({"directory": "/home/pi/tls"}, {"directory": "/home/pi/tls"}, {"new"}),
+        ({"secrets": ("tls", "more")}, {"secrets": ("tls",)}, {"new"}),
+    ],
+)
+def test_a_way_back_leaves_its_places_to_who_is_to_have_them(before, after, known):
+    def has(name, **fields):
+        made = describing(app("web", using("web")), name)
+        (one,) = made.certificates
+        changed = msgspec.structs.replace(one, **fields)
+        return msgspec.structs.replace(made, certificates=(changed,))
+
+    former, wanted = has("old", **before), has("new", **after)
+    assert described([deploy(wanted, former)]).keys() == known
+    assert described([deploy(None, former, keep=True)]).keys() == {"old"}, "it is not on its way"
+    assert described([deploy(former, former), deploy(wanted)]).keys() == {"old", "new"}
 
 
 @pytest.fixture
