@@ -26,13 +26,21 @@ class Uptake(msgspec.Struct, frozen=True):
 
 
 def uptake(
-    unit: DesiredUnit, old: UnitInputs, new: UnitInputs, *, put_back: Collection[str] = ()
+    unit: DesiredUnit,
+    old: UnitInputs,
+    new: UnitInputs,
+    *,
+    put_back: Collection[str] = (),
+    is_other_content: bool = False,
 ) -> Uptake:
     """Say how a unit that runs with `old` comes to `new`; the reason is empty if they are equal.
 
-    Of several changes the strongest word counts. `put_back` as of `Observed`.
+    Of several changes the strongest word counts. `put_back` as of `Observed`; `is_other_content` is
+    whether the unit was last looked at when its app was something else.
     """
     other, renewed = _of_the_rest(unit, old, new), _of_certificates(unit, old, new, put_back)
+    if is_other_content and not renewed.reason and not other.reason:
+        return _of_new_uses(unit, old, new)
     if not other.reason or not renewed.reason:
         return renewed if renewed.reason else other
     action = max(other.action, renewed.action, key=_STRENGTH.index)
@@ -44,7 +52,7 @@ def _of_certificates(
 ) -> Uptake:
     """How it takes up other versions of its certificates; no rule for files is about these.
 
-    One of which nothing is on record is taken to be what it runs with.
+    One of which nothing is on record is taken to be what it runs with, if its app is as it was.
     """
     fixed = {use.name for use in unit.certificate_uses if use.fixed}
     words, restarts = [], not unit.can_reload
@@ -66,6 +74,15 @@ def _of_certificates(
             words.append(f"certificate {name} was renewed")
         restarts |= name in fixed or version.endswith(ANEW) or folder != new_folder
     return Uptake(ChangeAction.RESTART if restarts else ChangeAction.RELOAD, "; ".join(words))
+
+
+def _of_new_uses(unit: DesiredUnit, old: UnitInputs, new: UnitInputs) -> Uptake:
+    """How it takes up certificates that came to where it reads, and that it did not use before."""
+    names = [name for name in new.certificates if name not in old.certificates]
+    fixed = any(use.fixed for use in unit.certificate_uses if use.name in names)
+    reason = f"it uses certificate {', '.join(names)} now" if names else ""
+    restarts = fixed or not unit.can_reload
+    return Uptake(ChangeAction.RESTART if restarts else ChangeAction.RELOAD, reason)
 
 
 def _of_the_rest(unit: DesiredUnit, old: UnitInputs, new: UnitInputs) -> Uptake:

@@ -102,6 +102,7 @@ def seen_units(app: DesiredApp, observed: Observed, files: FileChanges) -> Itera
     """Yield the app's units, instances in place of templates, in the order of its files."""
     wanted = wanted_units.should_run(app.runtime_units, observed.targets, observed.needed_by)
     applied = observed.applied.get(app.name)
+    is_other = applied is not None and applied.content != app.content
     owned = observed.app(app.name).objects
     ending = ending_units(app, wanted, applied, observed)
     for unit in app.units:
@@ -112,7 +113,15 @@ def seen_units(app: DesiredApp, observed: Observed, files: FileChanges) -> Itera
             inputs = of_all if here is unit else inputs_of(app, here, observed)
             state = observed.unit(name)
             old = recorded(name, applied, observed)
-            change, action = _change(here, state, old, inputs, files, put_back=observed.put_back)
+            change, action = _change(
+                here,
+                state,
+                old,
+                inputs,
+                files,
+                put_back=observed.put_back,
+                is_other_content=is_other,
+            )
             was = is_another(old, inputs) if old else ""
             others: tuple[str, ...] = ()
             fate = Fate.TAKES_UP
@@ -165,6 +174,7 @@ def _change(
     files: FileChanges,
     *,
     put_back: Collection[str],
+    is_other_content: bool,
 ) -> tuple[str, ChangeAction]:
     """Why the unit is not what it should be, empty if it is; and how it comes there if it runs."""
     mine = {unit.path, *inputs.files}
@@ -173,7 +183,7 @@ def _change(
         written = mine & files.written and state.is_up
         return "its files changed" if written else "", ChangeAction.RESTART
     edited = sorted(files.drifted & inputs.files.keys())
-    change = uptake(unit, old, inputs, put_back=put_back)
+    change = uptake(unit, old, inputs, put_back=put_back, is_other_content=is_other_content)
     if change.reason:
         # What a folder became that somebody took away, a container does not see.
         return change.reason, ChangeAction.RESTART if edited else change.action

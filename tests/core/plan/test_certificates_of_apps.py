@@ -275,6 +275,22 @@ def test_one_that_nothing_is_on_record_of_is_recorded_and_restarts_nothing(machi
     assert isinstance(step_of(machine, deploy(one, one)), RestartUnit)
 
 
+@pytest.mark.parametrize("can_reload", [True, False])
+def test_what_runs_takes_up_a_certificate_that_comes_to_where_it_reads(machine, can_reload):
+    """As with a `Directory=` that a unit has mounted all along: its own file did not change."""
+    before = app("web", container("web", can_reload=can_reload))
+    stands(machine, before)
+    unit = using("web", "site", can_reload=can_reload)
+    one = describing(app("web", unit, data={"site.certificate": "new"}, revision="r2"), "site")
+    machine.teach(one)
+    machine.certificates["site"] = "v1"
+    kind = ReloadUnit if can_reload else RestartUnit
+    (plan,) = machine.converge([deploy(one, before)])
+    (step,) = (step for step in plan.steps if isinstance(step, kind))
+    assert step.reason == "it uses certificate site now"
+    assert machine.plan([deploy(one, one)]).steps == ()
+
+
 @pytest.mark.parametrize("action", ChangeAction)
 def test_no_rule_for_files_is_about_certificates(machine, action):
     rules = (ChangeRule(action=action),)
