@@ -27,7 +27,7 @@ Run=before-deploy
 """
 
 
-def version(number: int) -> dict[str, str | None]:
+def version(number: int, port: int) -> dict[str, str | None]:
     """Two versions that differ in every kind of step: files, a network, a unit more or less."""
     even = number % 2 == 0
     network = "front" if even else "back"
@@ -36,7 +36,7 @@ def version(number: int) -> dict[str, str | None]:
     gone = "other" if even else "extra"
     container = (
         f"[Container]\nImage={IMAGE}:1\nNetwork={network}.network\nVolume=./conf:/srv:ro\n"
-        "PublishPort=8090:8080\n\n[Install]\nWantedBy=default.target\n"
+        f"PublishPort={port}:8080\n\n[Install]\nWantedBy=default.target\n"
     )
     sleeper = (
         f"[Container]\nImage={IMAGE}:1\nExec=sleep infinity\n[Install]\nWantedBy=default.target\n"
@@ -87,14 +87,14 @@ def make_mortal(user):
 def test_killed_between_every_two_steps(user, git_server):
     """Each daemon brings to its end what the one before it was killed at, before it is killed."""
     repository = git_server.create(f"{user.name}-killed")
-    first = {name: text for name, text in version(0).items() if text is not None}
+    first = {name: text for name, text in version(0, user.port).items() if text is not None}
     repository.commit(first)
     configure(user, f'git = "{repository.url}"')
     user.start_daemon()
     ready(user, "blog", "keep")
     make_mortal(user)
     for number, moment in enumerate(moments(user, 1, apart=2), 1):
-        before, after = version(number - 1), version(number)
+        before, after = version(number - 1, user.port), version(number, user.port)
         repository.commit(after, f"Version {number}")
         counting = user.write("moments", str(moment))
         died = user.podvisor("sync", check=False).returncode != 0
@@ -134,7 +134,7 @@ def whole_and_loadable(user, before, after):
 
 def converged(user, number, after):
     ready(user, "blog", "keep")
-    user.wait_for(lambda: page(user, 8090) == f"version {number}\n")
+    user.wait_for(lambda: page(user, user.port) == f"version {number}\n")
     assert user.read("ran").splitlines()[-1] == f"version {number}", "its job ran, too"
     there = {
         f"apps/blog/{path.relative_to(user.home / OWNED)}"
