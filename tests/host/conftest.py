@@ -141,6 +141,15 @@ class Missing(NamedTuple):
         return False
 
 
+class Instead(NamedTuple):
+    """Something else is there; as false as nothing, and shown if nothing better comes."""
+
+    found: str
+
+    def __bool__(self) -> bool:
+        return False
+
+
 def _found(predicate: Callable[[], Value]) -> Value | Missing:
     try:
         return predicate()

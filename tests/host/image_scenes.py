@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 from supervisor.cli.daemon.client import NotRunning, Refused, ask
-from tests.host.conftest import Registry, User
+from tests.host.conftest import Instead, Registry, User
 from tests.host.registries import OwnRegistry, Request
 from tests.host.scenes import WANTED, configure, events, page, ready
 
@@ -108,7 +108,12 @@ class Images:
 
     def answered(self, text: str) -> None:
         __tracebackhide__ = True
-        self.user.wait_for(lambda: self.answers() == text, what=f"{text!r} from the web server")
+
+        def right() -> bool | Instead:
+            said = self.answers()
+            return said == text or Instead(said)
+
+        self.user.wait_for(right, what=f"{text!r} from the web server")
 
     def taken_back(self, digest: str) -> None:
         """Wait until a version has failed, and the app is as it was before."""
