@@ -163,7 +163,7 @@ def pause(waited: float, took: float = 0.0) -> float:
     Whoever has waited for long can wait a little longer; who starts a program to ask leaves as much
     time as that took.
     """
-    return min(max(0.05, min(waited / 20, 0.25), took), 1.0)
+    return min(max(0.1, min(waited / 10, 0.25), took), 1.0)
 
 
 @functools.cache
