@@ -7,7 +7,7 @@ from supervisor import daemon as daemon_module
 from supervisor.kit.sd_notify import Notifier
 from supervisor.model.events import EventKind
 from supervisor.model.setting_types import SecretRef
-from supervisor.wiring.environment import load_settings
+from supervisor.wiring.environment import Paths, load_settings
 
 pytestmark = pytest.mark.anyio
 
@@ -144,13 +144,17 @@ async def test_of_two_that_are_read_at_once_the_later_ones_stay(world, config):
         assert in_force(daemon) == on_disk(config)
 
 
-async def test_asked_of_systemd_during_the_start_they_are_taken_up_at_its_end(world, config):
+async def test_asked_of_systemd_during_the_start_they_are_taken_up_at_its_end(
+    world, config, monkeypatch
+):
     """To systemd, such a reload is a part of the start: nobody calls for it."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(config.parent))
+    paths = Paths.from_environment(config)
     world.reader.put("home", {"web/web.container": "v=1"})
     world.systemd.slow["web.service"] = 600.0
     async with world.running(first_pass=False, config=config) as daemon:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(daemon_module._tell_ready, daemon, Notifier())
+            tasks.start_soon(daemon_module._tell_ready, daemon, paths, Notifier())
             await anyio.sleep(100)
             config.write_text(OTHER)
         assert daemon.board.has_looked
