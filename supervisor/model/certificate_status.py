@@ -79,7 +79,7 @@ class CertificateStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
         return self.state in bad or bool(self.error)
 
 
-class CertificateList(msgspec.Struct, frozen=True, kw_only=True):
+class CertificateList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every certificate that an app asks for."""
 
     certificates: tuple[CertificateStatus, ...] = ()

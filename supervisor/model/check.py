@@ -23,7 +23,7 @@ class CheckedCertificate(msgspec.Struct, frozen=True, kw_only=True):
     issuer: str
 
 
-class CheckedApp(msgspec.Struct, frozen=True, kw_only=True):
+class CheckedApp(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One app."""
 
     name: str
@@ -44,7 +44,7 @@ class CheckedLeftOut(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True):
+class Check(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """All of it."""
 
     sources: tuple[str, ...] = ()

@@ -75,7 +75,7 @@ class CheckCost(HealthCheck, frozen=True, kw_only=True):
     """Ports that it publishes: `80/tcp` to the machine's port."""
 
 
-class Advice(HealthCheck, frozen=True, kw_only=True):
+class Advice(HealthCheck, frozen=True, kw_only=True, omit_defaults=True):
     """A health check, with what it costs over time and what would make that less."""
 
     ms_per_run: float
@@ -89,7 +89,7 @@ class Advice(HealthCheck, frozen=True, kw_only=True):
     """A probe that could replace it, where it publishes a port: `Probe=…`."""
 
 
-class HealthCosts(msgspec.Struct, frozen=True, kw_only=True):
+class HealthCosts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What all health checks cost together, by `--measure`."""
 
     checks: tuple[Advice, ...] = ()

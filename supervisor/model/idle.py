@@ -59,7 +59,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
     written: int | None
 
 
-class Spread(msgspec.Struct, frozen=True, kw_only=True):
+class Spread(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A mean over a window, and what it was in each part of it."""
 
     mean: float
@@ -68,7 +68,7 @@ class Spread(msgspec.Struct, frozen=True, kw_only=True):
     """Standard error of the mean."""
 
 
-class Figures(msgspec.Struct, frozen=True, kw_only=True):
+class Figures(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one target costs at rest."""
 
     label: str
@@ -107,7 +107,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     without_wakeups: float
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
+class Report(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One run of the benchmark."""
 
     version: str

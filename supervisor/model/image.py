@@ -179,7 +179,7 @@ class ImageKnowledge(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """When a webhook named the image last, and there was a newer version."""
 
 
-class Pin(msgspec.Struct, frozen=True, order=True):
+class Pin(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     """The version of an image that a release of an app runs, laid over a unit's file."""
 
     path: str

@@ -82,7 +82,7 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True):
         return self.active in DOWN
 
 
-class Manifest(AppRevision, frozen=True, kw_only=True):
+class Manifest(AppRevision, frozen=True, kw_only=True, omit_defaults=True):
     """What podvisor owns of one app on disk; stands beside the files that it names.
 
     Written before the first file changes (with `sealed` false: an install has begun) and again
@@ -168,7 +168,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     containers: tuple[Container, ...] | None = None
 
 
-class UnitInputs(msgspec.Struct, frozen=True, kw_only=True):
+class UnitInputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What a unit was made of when it was last (re)started by podvisor; kept in the ledger."""
 
     digest: str
@@ -211,7 +211,7 @@ class AppliedApp(msgspec.Struct, frozen=True, kw_only=True):
     units: dict[str, UnitInputs]
 
 
-class RepairState(msgspec.Struct, frozen=True, kw_only=True):
+class RepairState(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How often a unit was brought back lately; the crash-loop memory of the planner."""
 
     unit: str

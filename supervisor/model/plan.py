@@ -17,7 +17,7 @@ from supervisor.model.volumes import RestoreOrder, VolumeSnapshot
 from supervisor.model.wire import Names
 
 
-class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
     """Every step can be repeated safely. Steps of one phase that stand together run together."""
 
     phase: ClassVar[int]
@@ -361,7 +361,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Units that already run as wanted but that the ledger does not know: recorded, not touched."""
 
 
-class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True, omit_defaults=True):
     """The whole of one pass: steps in their order, and a verdict for each app."""
 
     steps: tuple[Step, ...] = ()

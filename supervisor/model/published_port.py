@@ -3,7 +3,7 @@
 import msgspec
 
 
-class PublishedPort(msgspec.Struct, frozen=True, kw_only=True):
+class PublishedPort(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Ports of the host that a unit publishes (PublishPort=)."""
 
     address: str

@@ -65,7 +65,7 @@ class GateState(enum.StrEnum):
     FAILED = "failed"
 
 
-class Gate(msgspec.Struct, frozen=True, kw_only=True):
+class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The gate's word, and why."""
 
     state: GateState

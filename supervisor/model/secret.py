@@ -139,7 +139,7 @@ class SecretStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """That use it."""
 
 
-class SecretList(msgspec.Struct, frozen=True, kw_only=True):
+class SecretList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every secret that an app describes or uses, and what is left of others."""
 
     secrets: tuple[SecretStatus, ...] = ()

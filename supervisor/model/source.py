@@ -20,7 +20,7 @@ class FileKind(enum.StrEnum):
     SYMLINK = "symlink"
 
 
-class TreeFile(msgspec.Struct, frozen=True, order=True):
+class TreeFile(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
     """One file of a snapshot or of an app."""
 
     path: str

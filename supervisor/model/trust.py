@@ -14,11 +14,11 @@ class FileChange(msgspec.Struct, frozen=True, kw_only=True):
     """Unified: from what counts now to what it is to say."""
 
 
-class TrustReport(msgspec.Struct, frozen=True, kw_only=True):
+class TrustReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What apps ask for, what had to be written for it, and whether it was."""
 
-    images: tuple[AskedSignature, ...] = ()
-    changes: tuple[FileChange, ...] = ()
-    written: bool = False
+    images: tuple[AskedSignature, ...]
+    changes: tuple[FileChange, ...]
+    written: bool
     reply: SyncReply | None = None
     """How the apps stand after it was written, if a daemon runs."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import msgspec.inspect
 
 from contrib.lib import json_schema
 from tests.cli.test_reference import every_command
@@ -27,6 +28,32 @@ def test_every_command_that_writes_json_has_a_schema() -> None:
 def test_nothing_is_referred_to_that_is_not_there() -> None:
     held = {f"#/$defs/{name}" for name in SCHEMA["$defs"]}
     assert set(references(SCHEMA)) - held == set()
+
+
+def test_what_is_as_usual_is_left_out_of_all_that_is_written() -> None:
+    """Of every type that stands anywhere in the output of any command."""
+    kinds = {kind for some, _ in json_schema.WRITES.values() for kind in some}
+    found: dict[type, msgspec.inspect.StructType] = {}
+    left = [msgspec.inspect.type_info(kind) for kind in kinds]
+    while left:
+        one = left.pop()
+        if isinstance(one, msgspec.inspect.StructType):
+            if one.cls in found:
+                continue
+            found[one.cls] = one
+            left += [field.type for field in one.fields]
+        for name in ("types", "item_types"):
+            left += getattr(one, name, None) or ()
+        inner = (getattr(one, name, None) for name in ("item_type", "key_type", "value_type"))
+        left += [item for item in inner if item is not None]
+    assert len(found) > 100
+    writes_all = [
+        kind.__name__
+        for kind, info in found.items()
+        if any(not field.required for field in info.fields)
+        and not kind.__struct_config__.omit_defaults
+    ]
+    assert writes_all == []
 
 
 def fits(written: Any, name: str) -> None:

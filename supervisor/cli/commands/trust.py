@@ -89,8 +89,12 @@ def _write(found: "Sequence[Change]", images: Sequence["AskedSignature"]) -> Non
 
 
 def _in_json(images: Sequence["AskedSignature"], found: "Sequence[Change]", *, write: bool) -> int:
+    import msgspec
+
     from supervisor.cli.fast.follow import told
     from supervisor.cli.fast.status_report import is_well
+    from supervisor.model.status import SyncReply
+    from supervisor.model.trust import FileChange, TrustReport
 
     reply: dict[str, Any] | None = None
     is_written = write and bool(found)
@@ -99,15 +103,13 @@ def _in_json(images: Sequence["AskedSignature"], found: "Sequence[Change]", *, w
         apps = sorted({one.app for one in images})
         with suppress(NotRunning):
             reply = told("/v1/sync", {"apps": apps}, apps=apps, as_json=False, quiet=True)
-    screen.write_json(
-        {
-            "images": images,
-            "changes": [{"path": str(one.path), "diff": "\n".join(one.lines())} for one in found],
-            "written": is_written,
-            "reply": reply,
-        },
-        indent=2,
+    report = TrustReport(
+        images=tuple(images),
+        changes=tuple(FileChange(path=str(one.path), diff="\n".join(one.lines())) for one in found),
+        written=is_written,
+        reply=msgspec.convert(reply, SyncReply) if reply else None,
     )
+    screen.write_json(report, indent=2)
     if found and not is_written:
         return codes.CHANGES
     return codes.OK if reply is None or is_well(reply) else codes.NOT_WELL

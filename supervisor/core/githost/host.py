@@ -91,7 +91,7 @@ class HostApi(msgspec.Struct, frozen=True, kw_only=True):
     pulls: PullApi
 
 
-class Form(msgspec.Struct, frozen=True, kw_only=True):
+class Form(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What is to be entered at the Git host; {url}, {secret} and so on stand for a source's own."""
 
     where: str
