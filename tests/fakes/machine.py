@@ -457,10 +457,11 @@ class Machine:
         self.reloads += 1
         self.loaded = Loaded()
         for app, files in sorted(self.files.items(), reverse=True):  # of two the first counts
+            drop_ins = [one for one in files.values() if ".d/" in one.path]
             for file in files.values():
                 if "unloadable" in self.words(file.oid):
                     continue
-                laid = [one for one in files.values() if one.path.startswith(f"{file.path}.d/")]
+                laid = [one for one in drop_ins if one.path.startswith(f"{file.path}.d/")]
                 if unit := self.catalogue.get(catalogued(file, laid)):
                     self.loaded[unit.name] = unit
                     self.places[unit.name] = f"{ROOT}/{app}/{file.path}"

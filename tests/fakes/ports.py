@@ -275,8 +275,9 @@ class FakeGenerator:
             texts = [
                 (file, contents[file.oid].decode()) for file in one.files if unit_kind(file.path)
             ]
+            drop_ins = [file for file in one.files if ".d/" in file.path]
             made = sorted(
-                (self._unit(*text, one.files) for text in texts), key=lambda unit: unit.name
+                (self._unit(*text, drop_ins) for text in texts), key=lambda unit: unit.name
             )
             found = tuple(finding for text in texts for finding in _found(one, *text, there=there))
             if found:
