@@ -19,24 +19,26 @@ class UnitIndex(msgspec.Struct, kw_only=True):
     certificates: Mapping[str, str] = {}
     """Certificates that some app describes, each with that app."""
     _of: Mapping[str, Deployment] | None = None
+    _known: dict[str, Deployment] = {}
+    """Apps as they were looked into."""
     _apps: dict[str, dict[str, None]] = {}
     _users: dict[str, dict[str, None]] = {}
 
     def follow(self, deployments: Mapping[str, Deployment]) -> "UnitIndex":
-        """Return it as these deployments have it; it is made anew if they are others."""
+        """Return it as these deployments have it; of others it looks into those that are others."""
         if self._of is not deployments:
-            self._of, self._apps, self._users = deployments, {}, {}
-            targets: set[str] = set()
+            before, self._of, self._known = self._known, deployments, dict(deployments)
+            for app, was in before.items():
+                if deployments.get(app) is not was:
+                    _take_out(self._apps, _names(was), app)
+                    _take_out(self._users, _used(was), app)
             for app, one in deployments.items():
-                named = {target for own in one.apps for target in own.targets}
-                targets |= named
-                for name in one.runtime_names | named:
-                    self._apps.setdefault(name, {})[app] = None
-                for template in (unit.name for unit in one.units if is_template(unit.name)):
-                    self._apps.setdefault(template, {})[app] = None
-                for use in (use for unit in one.units for use in unit.certificate_uses):
-                    self._users.setdefault(use.name, {})[app] = None
-            self.targets = frozenset(targets)
+                if before.get(app) is not one:
+                    for name in _names(one):
+                        self._apps.setdefault(name, {})[app] = None
+                    for name in _used(one):
+                        self._users.setdefault(name, {})[app] = None
+            self.targets = frozenset[str]().union(*map(_targets, deployments.values()))
             self.secrets = {
                 secret.name: name
                 for name, one in deployments.items()
@@ -55,3 +57,24 @@ class UnitIndex(msgspec.Struct, kw_only=True):
     def users(self, certificate: str) -> Collection[str]:
         """Names of the apps of which a unit uses this certificate."""
         return self._users.get(certificate, ())
+
+
+def _names(one: Deployment) -> Collection[str]:
+    """Names of an app's units, templates among them, and of what starts them."""
+    templates = (unit.name for unit in one.units if is_template(unit.name))
+    return one.runtime_names.union(_targets(one), templates)
+
+
+def _targets(one: Deployment) -> frozenset[str]:
+    return frozenset[str]().union(*(app.targets for app in one.apps))
+
+
+def _used(one: Deployment) -> Collection[str]:
+    return {use.name for unit in one.units for use in unit.certificate_uses}
+
+
+def _take_out(index: dict[str, dict[str, None]], names: Collection[str], app: str) -> None:
+    for name in names:
+        index[name].pop(app)
+        if not index[name]:
+            del index[name]
