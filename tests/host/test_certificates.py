@@ -1,7 +1,6 @@
 """Certificates on a real host, from Pebble: what runs serves them, and goes on serving."""
 
 import json
-import shutil
 
 from tests.host.certificate_scenes import (
     KEPT,
@@ -120,24 +119,18 @@ def test_an_order_goes_on_after_a_kill(user, acme, port):
     assert [served(user, port, acme.trust)] == acme.issued()
 
 
-def test_one_with_another_name_and_a_folder_that_is_removed_order_nothing(user, acme, port):
+def test_one_that_has_another_name_now_is_not_ordered_anew(user, acme, port):
     files = nginx_unit(user, port)
     deploy_folder(user, files, more=acme.settings())
     ready(user, "web")
     for path in ("nginx.conf", "apps/web/web.service"):
         user.write(path, user.read(path).replace(f"{PLACE}/web", f"{PLACE}/site"))
     (user.home / "apps/web/web.certificate").rename(user.home / "apps/web/site.certificate")
-    user.podvisor("sync")
-    ready(user, "web")
-    assert [served(user, port, acme.trust)] == acme.issued()
-
-    before = installed(user, "site")
-    user.wait_for(lambda: not (user.home / PLACE / "web").exists(), what="the former folder's end")
-    shutil.rmtree(user.home / PLACE)
-    user.wait_for((user.home / PLACE / "site/privkey.pem").exists, what="what was removed")
-    assert installed(user, "site") == before
-    user.podvisor("sync")
+    user.podvisor("sync", check=False)  # a server that is just starting does not answer yet
     user.wait_for(lambda: [served(user, port, acme.trust)] == acme.issued(), what="its use")
+    ready(user, "web")
+
+    user.wait_for(lambda: not (user.home / PLACE / "web").exists(), what="the former folder's end")
     assert acme.orders() == 1
 
 
