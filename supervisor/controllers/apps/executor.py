@@ -63,6 +63,8 @@ from supervisor.model.plan import (
 )
 
 _TOGETHER = (StopUnit, StartUnit, RestartUnit, ReloadUnit, RunJob, BuildImage, PutSecrets)
+_STARTED = (StartUnit, RestartUnit, ReloadUnit, LeaveUnit)
+"""Steps after which a unit runs with what they say."""
 _BYTES_AT_ONCE = 4 << 20
 """Contents of files that are held in memory at a time, unless a single one is larger."""
 _FILES_AT_ONCE = 256
@@ -105,6 +107,8 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
     secrets: SecretController
     volumes: VolumeController
     doing: Callable[[Step], AbstractContextManager[None]]
+    _turns: anyio.Lock = msgspec.field(default_factory=anyio.Lock)
+    """Of jobs that end at once each is recorded in a turn of the event loop of its own."""
 
     async def execute(
         self,
@@ -188,17 +192,45 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
             outcome.broken[job.unit] = job
         if isinstance(step, Quarantine) and failure is None:
             outcome.taken_back.add(step.app)
-        if failure is None and isinstance(step, _SILENT):
+        if not isinstance(step, _TOGETHER):
+            self._record(steps, job, failure, revisions)
             return
+        with anyio.CancelScope(shield=True):  # it is done
+            async with self._turns:
+                self._record(steps, job, failure, revisions)
+
+    def _record(
+        self,
+        steps: Sequence[Step],
+        job: JobFailed | None,
+        failure: Failure | None,
+        revisions: dict[str, str],
+    ) -> None:
+        """Write down, in one transaction, what came of a step, or of some with files of one app."""
+        step = steps[0]
+        with self.ledger.together():
+            if failure is None and isinstance(step, _STARTED):
+                self.jobs.remember(step)
+            if failure or job or not isinstance(step, _SILENT):
+                self.ledger.append(*self._events(steps, job, failure, revisions))
+
+    def _events(
+        self,
+        steps: Sequence[Step],
+        job: JobFailed | None,
+        failure: Failure | None,
+        revisions: dict[str, str],
+    ) -> Iterator[Event]:
+        step = steps[0]
         if failure is None and job is None:
-            self.ledger.append(*(self._event(one, revisions) for one in steps))
+            yield from (self._event(one, revisions) for one in steps)
             return
         detail = str(failure) if failure else f"{job.result}: {job.detail}" if job else ""
         event = self._event(step, revisions, ok=False, detail=detail)
         if len(steps) > 1:
             subject = f"{event.subject} and {len(steps) - 1} more"
             event = msgspec.structs.replace(event, subject=subject)
-        self.ledger.append(event)
+        yield event
 
     def _event(
         self, step: Step, revisions: dict[str, str], *, ok: bool = True, detail: str = ""
@@ -272,7 +304,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
             case ReloadUnit():
                 await self.jobs.reload(step)
             case LeaveUnit():
-                self.jobs.remember(step)
+                pass  # it is recorded
             case RunJob():
                 return await self.jobs.run(step)
             case SetHealthInterval():

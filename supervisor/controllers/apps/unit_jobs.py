@@ -76,7 +76,6 @@ class UnitJobs(msgspec.Struct, frozen=True, kw_only=True):
         if failed and failed.result == "refused" and await self._is_up(step.unit):
             # It runs on as what it was, which is not to count as what it should be.
             raise Retry(f"cannot restart {step.unit}: {failed.detail}")
-        self.remember(step)
         return failed
 
     async def _is_older(self, step: StartUnit) -> bool:
@@ -93,7 +92,7 @@ class UnitJobs(msgspec.Struct, frozen=True, kw_only=True):
         return (await self.systemd.units([unit]))[unit].active not in _AT_REST
 
     async def reload(self, step: ReloadUnit) -> None:
-        """Have it take up its files; what it runs with is recorded if it says that it has."""
+        """Have it take up its files."""
         try:
             failed = await self.systemd.reload_unit(step.unit, timeout_seconds=self._start_seconds)
             failed = await self.words.of_job(failed, step.unit)
@@ -104,7 +103,6 @@ class UnitJobs(msgspec.Struct, frozen=True, kw_only=True):
             if step.repair:
                 self.ledger.put_repairs([msgspec.structs.replace(step.repair, why=str(failure))])
             raise
-        self.remember(step)
         self.ledger.put_repairs([RepairState(unit=reloads_of(step.unit))])
 
     async def run(self, step: RunJob) -> JobFailed | None:
