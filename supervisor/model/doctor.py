@@ -105,7 +105,7 @@ class Diagnosis(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of the command line."""
     running: bool
     """Whether a daemon answers."""
-    checks: tuple[Examined, ...] = ()
+    checks: tuple[Examined, ...]
     """The worst first."""
     health_costs: HealthCosts | None = None
     """Left out without `--measure`."""

@@ -54,7 +54,7 @@ class ImageList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     running: bool
     """Whether a daemon runs; else it is what the ledger knows."""
-    images: tuple[ImageStatus, ...] = ()
+    images: tuple[ImageStatus, ...]
 
 
 class ImageReply(SyncReply, frozen=True, kw_only=True, omit_defaults=True):

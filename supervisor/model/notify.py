@@ -135,7 +135,7 @@ class NotifierStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 class NotifierList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`GET /v1/notify`: how the notifiers of the settings stand."""
 
-    notifiers: tuple[NotifierStatus, ...] = ()
+    notifiers: tuple[NotifierStatus, ...]
 
 
 class NotifyTestRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -364,7 +364,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Plan(msgspec.Struct, frozen=True, kw_only=True, dict=True, omit_defaults=True):
     """The whole of one pass: steps in their order, and a verdict for each app."""
 
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Step, ...]
     verdicts: tuple[Verdict, ...] = ()
     problems: tuple[Finding, ...] = ()
     """Of sources: one that cannot be read is planned as it was read last."""

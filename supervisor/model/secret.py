@@ -142,7 +142,7 @@ class SecretStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 class SecretList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every secret that an app describes or uses, and what is left of others."""
 
-    secrets: tuple[SecretStatus, ...] = ()
+    secrets: tuple[SecretStatus, ...]
 
 
 class RotateRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

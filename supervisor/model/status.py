@@ -230,7 +230,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     starting: bool = False
     """Its first pass is not through: there may be apps that it has not looked at yet."""
     sources: tuple[SourceStatus, ...] = ()
-    apps: tuple[AppStatus, ...] = ()
+    apps: tuple[AppStatus, ...]
     watches: tuple[WatchStatus, ...] = ()
     webhooks: ListenerStatus | None = None
     """Left out where nothing listens for webhooks."""
@@ -316,6 +316,6 @@ class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     running: str = ""
     """The release that passed its gate last."""
     held: Hold | None = None
-    rollouts: tuple[Rollout, ...] = ()
+    rollouts: tuple[Rollout, ...]
     volumes: tuple[VolumeSnapshot, ...] = ()
     """What its volumes held before a release came, the newest first."""

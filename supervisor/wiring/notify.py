@@ -71,7 +71,7 @@ class Notifications(msgspec.Struct, kw_only=True):
     async def list(self) -> NotifierList:
         """How the notifiers stand."""
         it = self._made()
-        return it.list() if it else NotifierList()
+        return it.list() if it else NotifierList(notifiers=())
 
     def counts(self) -> dict[str, NotifierCount]:
         """What each has done, by name."""

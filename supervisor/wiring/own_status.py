@@ -30,6 +30,7 @@ class OwnStatus(msgspec.Struct, frozen=True, kw_only=True):
         return Status(
             running=True,
             version=__version__,
+            apps=(),
             config=self.file.shown,
             started_at=self.started_at,
             problems=(

@@ -40,7 +40,7 @@ def labels_of() -> dict[str, set[str]]:
     """Every series that there can be, with its labels."""
     return {
         one.name + suffix: {"instance", "job", *getattr(one, "_labelnames", ())}
-        for one in families(Metrics(status=Status(running=True, version="")))
+        for one in families(Metrics(status=Status(running=True, version="", apps=())))
         for suffix in _SERIES.get(one.type, ("",))
     }
 

@@ -44,7 +44,7 @@ def told(metrics: Metrics | None) -> dict[tuple[str, ...], float]:
 
 
 def metrics(**more: Any) -> Metrics:
-    return Metrics(**({"status": Status(running=True, version="1.2.3")} | more))
+    return Metrics(**({"status": Status(running=True, version="1.2.3", apps=())} | more))
 
 
 def test_no_daemon() -> None:
@@ -94,7 +94,7 @@ def test_images_of_which_nothing_is_known_are_counted_by_their_registry() -> Non
         UnknownImages(registry=registry, images=images, problem="no answer")
         for registry, images in (("ghcr.io", 2), ("quay.io", 1), ("ghcr.io", 3))
     )
-    said = told(metrics(status=Status(running=True, version="1", unknown_images=unknown)))
+    said = told(metrics(status=Status(running=True, version="1", apps=(), unknown_images=unknown)))
     assert said["podvisor_images_unknown", "ghcr.io"] == 5
     assert said["podvisor_images_unknown", "quay.io"] == 1
 
@@ -141,7 +141,7 @@ def test_what_the_daemon_has_done() -> None:
         process=ProcessUsage(user_seconds=1.5, waits=9, resident_bytes=30 << 20, open_files=12),
     )
     source = SourceStatus(name="home", location="/apps")
-    status = Status(running=True, version="1", sources=(source,))
+    status = Status(running=True, version="1", apps=(), sources=(source,))
     said = told(metrics(counters=counters, status=status))
     assert said["podvisor_pass_duration_seconds_count", "app"] == 3
     assert said["podvisor_pass_duration_seconds_sum", "app"] == 4.5
@@ -179,7 +179,7 @@ def test_what_is_wrong_is_counted_by_its_code() -> None:
         Incident(code=IncidentCode.UNIT_DOWN, app="web", subject=unit, text="down")
         for unit in ("a.service", "b.service")
     )
-    said = told(metrics(status=Status(running=True, version="1", incidents=wrong)))
+    said = told(metrics(status=Status(running=True, version="1", apps=(), incidents=wrong)))
     found = {key[1]: value for key, value in said.items() if key[0] == "podvisor_incidents"}
     assert found == {code: 2 * (code == "unit-down") for code in IncidentCode}
 
@@ -217,6 +217,7 @@ def test_webhooks() -> None:
     status = Status(
         running=True,
         version="1",
+        apps=(),
         sources=(
             SourceStatus(name="home", location="/apps", webhook=webhook),
             SourceStatus(name="folder", location="/apps"),

@@ -110,7 +110,7 @@ class FakeService:
     async def look(self, app: str) -> Status:
         check(app)
         self.seen.append(app)
-        return Status(running=True, version="1")
+        return Status(running=True, version="1", apps=())
 
     async def plan(self, apps: Collection[str], *, prune_all: bool = False) -> Plan:
         self.seen.append((*apps, prune_all))

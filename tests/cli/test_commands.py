@@ -54,8 +54,8 @@ def bash(command: str) -> subprocess.CompletedProcess[str]:
 
 
 def answer_all(daemon: Any) -> None:
-    daemon.answer("/v1/status", plain(Status(running=True, version="1")))
-    daemon.answer("/v1/plan", plain(Plan()))
+    daemon.answer("/v1/status", plain(Status(running=True, version="1", apps=())))
+    daemon.answer("/v1/plan", plain(Plan(steps=())))
     daemon.answer("/v1/diff", plain(Diff()))
 
 
@@ -95,7 +95,7 @@ class TestCommandLine:
     def test_other_settings_than_the_daemons_are_said(
         self, podvisor: Podvisor, daemon: Any, command: str, tmp_path: Path
     ) -> None:
-        running = Status(running=True, version="1", config=str(tmp_path / "config.toml"))
+        running = Status(running=True, version="1", apps=(), config=str(tmp_path / "config.toml"))
         daemon.answer("/v1/status", plain(running))
         said = podvisor("--config", str(tmp_path / "other.toml"), command)
         assert said.code == 1
@@ -351,7 +351,7 @@ class TestPlan:
         ]
 
     def test_says_when_there_is_nothing_to_do(self, podvisor: Podvisor, daemon: Any) -> None:
-        daemon.answer("/v1/plan", plain(Plan(verdicts=(Verdict(app="web"),))))
+        daemon.answer("/v1/plan", plain(Plan(steps=(), verdicts=(Verdict(app="web"),))))
         said = podvisor("plan", "--exit-code")
         assert said.code == 0
         assert said.out == "Nothing to do: everything is as the sources say.\n"
@@ -367,7 +367,7 @@ class TestPlan:
             Verdict(app="db", revision="bbbb2222ffee", held=held),
             Verdict(app="web", revision="3f2a91c0ffee", complete=False, held_back=suspended),
         )
-        daemon.answer("/v1/plan", plain(Plan(verdicts=verdicts)))
+        daemon.answer("/v1/plan", plain(Plan(steps=(), verdicts=verdicts)))
         assert podvisor("plan").out.splitlines() == [
             "db  bbbb2222",
             (
@@ -388,7 +388,7 @@ class TestPlan:
 
     def test_a_refused_app_is_an_error_for_scripts(self, podvisor: Podvisor, daemon: Any) -> None:
         finding = Finding(message="bad", path="web.container", line=2)
-        plan = Plan(verdicts=(Verdict(app="web", complete=False, findings=(finding,)),))
+        plan = Plan(steps=(), verdicts=(Verdict(app="web", complete=False, findings=(finding,)),))
         daemon.answer("/v1/plan", plain(plan))
         assert podvisor("plan", "--exit-code").code == 1
         said = podvisor("plan")

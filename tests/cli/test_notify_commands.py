@@ -72,7 +72,7 @@ def test_what_waits_for_several_is_told_once(podvisor: Podvisor, daemon: Any) ->
 
 
 def test_without_a_notifier_it_says_how_to_have_one(podvisor: Podvisor, daemon: Any) -> None:
-    daemon.answer("/v1/notify", plain(NotifierList()))
+    daemon.answer("/v1/notify", plain(NotifierList(notifiers=())))
     said = podvisor("notify")
     assert said.code == 0
     assert "[notify.NAME]" in said.out

@@ -43,7 +43,7 @@ def test_the_version_costs_little_more_than_nothing() -> None:
 
 
 def test_a_status_costs_a_few_times_nothing(daemon: Any) -> None:
-    status = Status(running=True, version="1")
+    status = Status(running=True, version="1", apps=())
     daemon.answer("/v1/status", msgspec.to_builtins(status))
     assert times_of_nothing("-m", "supervisor", "status") <= 6
 
@@ -58,7 +58,7 @@ def test_a_status_costs_a_few_times_nothing(daemon: Any) -> None:
     ],
 )
 def test_nothing_dear_is_imported(arguments: list[str], dear: set[str], daemon: Any) -> None:
-    daemon.answer("/v1/status", msgspec.to_builtins(Status(running=True, version="1")))
+    daemon.answer("/v1/status", msgspec.to_builtins(Status(running=True, version="1", apps=())))
     daemon.answer("/v1/events")
     daemon.answer("/v1/sync", {"reply": {}})
     done = subprocess.run(

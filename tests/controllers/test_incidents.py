@@ -330,7 +330,7 @@ def test_after_a_pass_over_an_app_no_other_is_looked_at():
 
     def status():
         asked.append(1)
-        return Status(running=True, version="1")
+        return Status(running=True, version="1", apps=())
 
     def follow(*after):
         apps.at.clear()

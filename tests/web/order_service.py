@@ -71,4 +71,4 @@ class OrderService(FakeService):
 
     async def plan(self, apps: Any, *, prune_all: bool = False) -> Plan:
         await self._take("plan", (apps, prune_all))
-        return Plan()
+        return Plan(steps=())

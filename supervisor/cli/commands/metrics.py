@@ -45,7 +45,7 @@ def command(output: Path | None, *, as_json: bool) -> int:
     except NotRunning:
         metrics = None
     if as_json:
-        nothing = Metrics(status=Status(running=False, version=__version__))
+        nothing = Metrics(status=Status(running=False, version=__version__, apps=()))
         text = msgspec.json.encode(metrics or nothing) + b"\n"
     else:
         text = exposition(metrics)
