@@ -82,8 +82,8 @@ class CertificateStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 class CertificateList(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Every certificate that an app asks for."""
 
+    running: bool
     certificates: tuple[CertificateStatus, ...]
-    running: bool = True
     untried: str = ""
     """Why nothing was tried of what was ordered, and when it will be."""
 

@@ -120,7 +120,7 @@ def unknown(image: dict[str, Any], now: float) -> str:
 def releases_of(history: dict[str, Any]) -> list[Release]:
     """Return the story of an app, the newest first."""
     held = history.get("held") or {}
-    rollouts = history.get("rollouts", [])
+    rollouts = history["rollouts"]
     return [
         Release(
             release=one["release"],

@@ -57,7 +57,7 @@ def plain(value: object) -> Any:
 
 
 def listed(*certificates: CertificateStatus) -> Any:
-    return plain(CertificateList(certificates=certificates))
+    return plain(CertificateList(running=True, certificates=certificates))
 
 
 def test_certificates_are_listed_with_when_they_are_renewed_and_why_then(

@@ -77,7 +77,7 @@ def in_a_process() -> None:
 
 
 def listed(*certificates: CertificateStatus) -> Any:
-    return json.loads(msgspec.json.encode(CertificateList(certificates=certificates)))
+    return json.loads(msgspec.json.encode(CertificateList(running=True, certificates=certificates)))
 
 
 def waiting(home: Path) -> list[Path]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import jsonschema
 import msgspec.inspect
+import pytest
 
 from contrib.lib import json_schema
 from tests.cli.test_reference import every_command
@@ -54,6 +55,24 @@ def test_what_is_as_usual_is_left_out_of_all_that_is_written() -> None:
         and not kind.__struct_config__.omit_defaults
     ]
     assert writes_all == []
+
+
+@pytest.mark.parametrize(
+    ("command", "what"),
+    [
+        ("status", "apps"),
+        ("plan", "steps"),
+        ("history", "rollouts"),
+        ("images", "images"),
+        ("secret-list", "secrets"),
+        ("certs", "certificates"),
+        ("notify", "notifiers"),
+        ("doctor", "checks"),
+    ],
+)
+def test_what_a_command_lists_always_stands(command: str, what: str) -> None:
+    (reference,) = references(SCHEMA["$defs"][f"podvisor-{command}"])
+    assert what in SCHEMA["$defs"][reference.rpartition("/")[2]]["required"]
 
 
 def fits(written: Any, name: str) -> None:

@@ -77,7 +77,7 @@ class FakeService:
         return ImageList(running=True, images=shown)
 
     async def certificates(self) -> CertificateList:
-        return CertificateList(certificates=())
+        return CertificateList(running=True, certificates=())
 
     async def secrets(self) -> SecretList:
         return SecretList(secrets=self.held_secrets)

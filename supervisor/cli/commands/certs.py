@@ -49,7 +49,7 @@ def command(ctx: click.Context, as_json: bool) -> int | None:
     if ctx.invoked_subcommand:
         return None
     body = _listed()
-    found = _read(body)
+    found = json.loads(body)
     if as_json:
         screen.write_json(body)
     else:
@@ -72,7 +72,7 @@ def command(ctx: click.Context, as_json: bool) -> int | None:
 @click.option("--json", "as_json", is_flag=True, help="Write JSON (model/certificate_status.py).")
 def show(name: str, as_json: bool) -> int:
     """Show one certificate: its names, serial number, files, who uses it, and what failed."""
-    found = _read(_listed())
+    found = json.loads(_listed())
     known = [one["name"] for one in found["certificates"]]
     found["certificates"] = [one for one in found["certificates"] if one["name"] == name]
     if not found["certificates"]:
@@ -254,15 +254,6 @@ def _listed() -> bytes:
         return certificates_from_ledger(places.ledger_file())
 
 
-def _read(body: bytes) -> dict[str, Any]:
-    return _whole(json.loads(body))
-
-
-def _whole(found: dict[str, Any]) -> dict[str, Any]:
-    """Put in what is left out of a `CertificateList` as it is as usual."""
-    return {"running": True, "certificates": [], **found}
-
-
 def _say_if_absent(found: dict[str, Any]) -> None:
     if not found["running"]:
         from supervisor.cli.daemon.absent import way_out
@@ -279,7 +270,7 @@ def _code(found: dict[str, Any]) -> int:
 
 
 def _order(order: str, body: dict[str, object], *, as_json: bool) -> int:
-    reply = _whole(told(f"/v1/certificates/{order}", body, apps=(), as_json=as_json))
+    reply = told(f"/v1/certificates/{order}", body, apps=(), as_json=as_json)
     if not as_json:
         if reply.get("untried"):
             screen.say(("Nothing was tried: ", "warn"), f"{reply['untried']}.")

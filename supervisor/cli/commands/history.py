@@ -62,7 +62,7 @@ def _show(history: dict[str, Any], *, now: float) -> None:
     rows: list[list[Cell]] = []
     reasons: list[tuple[str, str, str]] = []
     held = history.get("held") or {}
-    rollouts = history.get("rollouts", [])
+    rollouts = history["rollouts"]
     for age, (one, author) in enumerate(zip(rollouts, authors(rollouts), strict=True)):
         outcome = one.get("outcome", "trial")
         if outcome == "trial" and (age or one.get("ended_at")):

@@ -93,7 +93,7 @@ def command(
 
 def _meant(name: str) -> _Meant:
     """Find the units that are meant. Raises Refused."""
-    apps = json.loads(_status()).get("apps", ())
+    apps = json.loads(_status())["apps"]
     for app in apps:
         if app["name"] == name:
             return _meant_of(app.get("units", ()), {"app": name})

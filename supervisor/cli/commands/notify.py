@@ -37,7 +37,7 @@ def command(ctx: click.Context, as_json: bool) -> int | None:
     if ctx.invoked_subcommand:
         return None
     body = ask("/v1/notify")
-    notifiers = json.loads(body).get("notifiers", [])
+    notifiers = json.loads(body)["notifiers"]
     if as_json:
         screen.write_json(body)
     else:

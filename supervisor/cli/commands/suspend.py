@@ -45,7 +45,7 @@ def command(apps: tuple[str, ...], length: float | None, reason: str, as_json: b
     from supervisor.cli.show.status_view import show_apps
 
     status = json.loads(answer)
-    show_apps([one for one in status.get("apps", ()) if not apps or one["name"] in apps])
+    show_apps([one for one in status["apps"] if not apps or one["name"] in apps])
     for one in status.get("problems", ()):
         if one.get("code") == IncidentCode.LEDGER_UNWRITABLE:
             hint = "it holds until the daemon ends, or there is room before: order it again then"

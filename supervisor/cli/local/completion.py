@@ -45,7 +45,7 @@ def _asked(question: str, **query: object) -> dict[str, Any]:
 
 
 def _known_apps() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = _asked("status").get("apps", [])
+    found: list[dict[str, Any]] = _asked("status")["apps"]
     return found
 
 
@@ -106,7 +106,7 @@ def _apps_and_images(_: dict[str, Any]) -> _Names:
 def _images(app: str) -> _Names:
     from supervisor.core.images.words import short_name
 
-    for one in _asked("images", app=app).get("images", ()):
+    for one in _asked("images", app=app)["images"]:
         yield short_name(one["image"]), one["image"]
 
 
@@ -119,12 +119,12 @@ def _webhook_targets(_: dict[str, Any]) -> _Names:
 
 def _certificates(_: dict[str, Any]) -> _Names:
     """Offer certificates."""
-    return ((one["name"], one["state"]) for one in _asked("certificates").get("certificates", ()))
+    return ((one["name"], one["state"]) for one in _asked("certificates")["certificates"])
 
 
 def _secrets(_: dict[str, Any]) -> _Names:
     """Offer secrets."""
-    return ((one["name"], one.get("state", "")) for one in _asked("secrets").get("secrets", ()))
+    return ((one["name"], one.get("state", "")) for one in _asked("secrets")["secrets"])
 
 
 def _notifiers(_: dict[str, Any]) -> _Names:

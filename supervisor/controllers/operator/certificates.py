@@ -46,7 +46,7 @@ class CertificateService(msgspec.Struct, frozen=True, kw_only=True):
 
     async def list(self) -> CertificateList:
         """How all certificates stand."""
-        return CertificateList(certificates=self.news.statuses())
+        return CertificateList(running=True, certificates=self.news.statuses())
 
     async def renew(self, request: RenewRequest, say: Say = nobody) -> CertificateList:
         """Have another one; says what it waits for. Raises Stalled if no app asks for it."""
@@ -156,7 +156,7 @@ class CertificateService(msgspec.Struct, frozen=True, kw_only=True):
 
     def _of(self, name: str) -> CertificateList:
         mine = (one for one in self.news.statuses() if one.name == name)
-        return CertificateList(certificates=tuple(mine))
+        return CertificateList(running=True, certificates=tuple(mine))
 
 
 def _is_done(record: CertificateRecord) -> bool:

@@ -320,7 +320,7 @@ class ControlService(msgspec.Struct, frozen=True, kw_only=True):
     async def _told_certificates(
         self, order: Callable[[Say], Awaitable[CertificateList]], tell: Tell
     ) -> CertificateList:
-        reply = CertificateList(certificates=())
+        reply = CertificateList(running=True, certificates=())
 
         async def work(say: Say) -> None:
             nonlocal reply
