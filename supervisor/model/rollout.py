@@ -45,7 +45,8 @@ class Rollout(AppRevision, frozen=True, kw_only=True, omit_defaults=True):
     log: tuple[str, ...] = ()
     """The last lines of what failed, where `reason` ends with them."""
     blamed: tuple[Pin, ...] = ()
-    """If it failed: versions of images that are all in which it differs from the last good one."""
+    """If it failed, and differs from the last good one in versions of images alone: those of what
+    failed, or all, where what failed runs none of them."""
     down_before: tuple[str, ...] = ()
     """Units that were down before it came, and that it does not change."""
     ignored_units: tuple[str, ...] = ()
@@ -70,6 +71,8 @@ class Gate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     state: GateState
     reason: str = ""
+    unit: str = ""
+    """That failed, by its runtime name, where it is one of the app's own."""
     log: tuple[str, ...] = ()
     """As of `Rollout`."""
     is_failing: bool = False

@@ -225,6 +225,44 @@ async def test_a_version_that_was_given_up_for_one_that_failed_is_tried_again(wo
         assert "cccccccccccc" in told.reason
 
 
+@pytest.mark.parametrize("bad", ["web.service", "db.service"])
+async def test_of_versions_that_come_together_the_one_that_works_runs(world, bad):
+    of = {"web.service": WEB, "db.service": WEB.replace("/web:", "/db:")}
+    new = {unit: oid(text + _of(unit, B)) for unit, text in of.items()}
+    world.podman.registry.update(_of("db.service", one) for one in (A, B))
+    world.machine.bad.add(new[bad])
+    (good,) = of.keys() - {bad}
+    async with world.running() as daemon:
+        push_both(world, A)
+        files = {f"web/{unit[:-8]}.container": text for unit, text in of.items()}
+        await world.push(daemon, files)
+        await settle(daemon)
+        push_both(world, B)
+        for key in [CHECK, Kind.IMAGE_CHECK.key(QUESTION.key.replace("/web:", "/db:"))]:
+            daemon.queue.add(key)
+        await anyio.sleep(2 * PULL + 2)
+        await daemon.queue.wait_idle()
+        await settle(daemon)
+        await settle(daemon)
+        assert running(world, bad) == _of(bad, A)
+        assert running(world, good) == _of(good, B)
+        (held,) = await updates(daemon)
+        assert (held.version.runs, held.failed) == (_of(bad, B), True)
+        assert app(daemon).state is AppState.READY
+        failed = [one for one in world.ledger.rollouts("web") if one.outcome is Outcome.FAILED]
+        assert [len(one.pins) for one in failed] == [2]
+
+
+def _of(unit, runs):
+    """The version of the image of this unit."""
+    return runs.replace("/web@", f"/{unit[:-8]}@")
+
+
+def push_both(world, runs):
+    push_image(world, runs)
+    world.registry.repositories["reg.example/db"] = {"1": runs.partition("@")[2]}
+
+
 async def test_a_version_that_a_person_went_back_from_is_not_tried_again(world):
     async with world.running() as daemon:
         await at(world, daemon, A)

@@ -141,7 +141,7 @@ def judge(
         elif word := lacks(app, name, unit, observed, terms):
             if word.failed and strict and not word.waits_for:
                 log = observed.ending(name).lines
-                return Gate(state=GateState.FAILED, reason=word.reason, log=log)
+                return Gate(state=GateState.FAILED, reason=word.reason, unit=name, log=log)
             is_failing |= word.failed and not strict
             waits.append(word.reason)
             if word.look_at:

@@ -16,6 +16,7 @@ from supervisor.core.plan.unit_inputs import recorded
 from supervisor.kit.texts import short_id
 from supervisor.model.app import Deployment, DesiredApp
 from supervisor.model.errors import Finding, Stalled
+from supervisor.model.image import Pin
 from supervisor.model.incident import IncidentCode
 from supervisor.model.need import Need, undone
 from supervisor.model.observed import Observed
@@ -174,11 +175,20 @@ def take_back(
     trial = gate.trial_of(wanted, observed) if wanted else None
     if wanted is None or trial is None:
         return
-    blamed = images_between(deployment.last_good, wanted)
+    blamed = _blamed(wanted, images_between(deployment.last_good, wanted), word.unit)
     failed = msgspec.structs.replace(gate.ended(trial, word, now), blamed=blamed, was_good=False)
     reason = f"{in_words_of(wanted, deployment.last_good)} failed: {word.reason}"
     draft.steps.append(Quarantine(app=wanted.name, failed=failed, reason=reason))
     draft.findings.extend(_findings(deployment, failed))
+
+
+def _blamed(wanted: DesiredApp, new: tuple[Pin, ...], unit: str) -> tuple[Pin, ...]:
+    """Say which of the new versions of images is not to be chosen again, as this unit failed.
+
+    If it is not the one at fault, what is left of them fails in its turn.
+    """
+    failed = wanted.runtime_units.get(unit)
+    return tuple(pin for pin in new if failed and pin.runs in failed.images) or new
 
 
 def quarantined(deployment: Deployment, observed: Observed) -> Iterator[Finding]:
