@@ -192,6 +192,8 @@ class UnitInputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What it had that only one unit can have, in words."""
     installed: bool = False
     """Whether an `[Install]` had it started."""
+    elsewhere: str = ""
+    """File, not podvisor's, that defined it instead when it was started last; seen, not done."""
 
 
 class AppliedApp(msgspec.Struct, frozen=True, kw_only=True):
@@ -268,6 +270,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     needed_by: dict[str, dict[str, str]] = {}
     """Units that other apps need: each to those of their units that do and should run, with the
     app of each."""
+    foreign: dict[str, str] = {}
+    """Units that files of the user's or the administrator's own define, each with its file."""
     apps: dict[str, ObservedApp]
     inventory: Inventory
     applied: dict[str, AppliedApp]

@@ -100,7 +100,6 @@ class Planning:
         return AppPlanner(
             desired_state=desired_state,
             observer=observer,
-            folder=self._ports.folder,
             standing=standing,
             clock=self._ports.clock,
             aside=self._ports.aside,

@@ -130,6 +130,25 @@ async def test_a_start_that_began_before_the_new_form_was_loaded_is_not_joined(w
         assert ("restart", "web.service") in world.systemd.jobs
 
 
+async def test_what_somebody_started_as_a_file_of_his_defines_it_is_started_anew_without(world):
+    """To systemd it runs, and the app is what the source says: only then it was seen."""
+    path = "/home/pi/.config/systemd/user/web.service"
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
+        await anyio.sleep(10)
+        world.folder.foreign = {"web.service": path}
+        world.machine.places["web.service"] = path
+        world.machine.running["web.service"] = "theirs"
+        world.systemd.changes.queue.put_nowait("web.service")
+        await anyio.sleep(5)
+        assert daemon.board.apps["web"].state is AppState.REFUSED
+    world.folder.foreign = {}
+    async with world.running() as daemon:
+        await anyio.sleep(20)
+        assert content(world) == "v=1"
+        assert daemon.board.apps["web"].state is AppState.READY
+
+
 @pytest.mark.parametrize("target", ["default.target", "own.target", "not-there.target"])
 async def test_a_target_counts_from_the_moment_it_is_wanted(world, target):
     """Whatever `default.target` pulls in is wanted before either is reached."""

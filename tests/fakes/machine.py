@@ -102,6 +102,8 @@ class Machine:
     loaded: Loaded = field(default_factory=Loaded)
     places: dict[str, str] = field(default_factory=dict)
     """Unit to the file that it was loaded from."""
+    foreign: dict[str, str] = field(default_factory=dict)
+    """Unit to the file of somebody else's that defines it."""
     running: dict[str, str] = field(default_factory=dict)
     """Unit to the digest and files that it was started with."""
     started: dict[str, DesiredUnit] = field(default_factory=dict)
@@ -195,6 +197,7 @@ class Machine:
             targets=targets,
             needed_by=needed_by({one.name: one for one in deployments}, targets),
             missing=frozenset(self.missing),
+            foreign=self.foreign,
             apps=apps,
             inventory=Inventory(
                 images=self.image_ids(),

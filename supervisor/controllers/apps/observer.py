@@ -114,6 +114,8 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         curious = _down(deployments, units, wanted_targets, needed_by).union(on_trial)
         curious.update(name for one in changing for name in own[one].units)
         curious.update(_in_turn(deployments))
+        foreign = await self.folder.foreign_units()
+        curious.update(foreign.keys() & units.keys())
         repairs = self.ledger.repairs()
         await self.units.look_closer(curious, units, repairs)
         volumes = {name: one for name, one in self.ledger.all(AppVolumes).items() if name in own}
@@ -141,6 +143,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             targets=wanted_targets,
             needed_by=needed_by,
             missing=frozenset(name for name in targets if units[name].load == "not-found"),
+            foreign=foreign,
             apps=apps,
             inventory=inventory,
             applied=applied,

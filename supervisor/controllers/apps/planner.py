@@ -12,7 +12,7 @@ import msgspec
 from supervisor.controllers.apps.observer import Observer
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.isolate import each_now, failure_of
-from supervisor.controllers.ports import Aside, Folder
+from supervisor.controllers.ports import Aside
 from supervisor.core.desired.dependencies import waits_for
 from supervisor.core.desired.unit_moves import along
 from supervisor.core.plan import planner
@@ -40,7 +40,6 @@ class AppPlanner(msgspec.Struct, kw_only=True):
 
     desired_state: DesiredState
     observer: Observer
-    folder: Folder
     standing: Mapping[str, AppStatus]
     """How apps were when their last pass ended."""
     clock: Clock
@@ -103,7 +102,6 @@ class AppPlanner(msgspec.Struct, kw_only=True):
             everything=self.desired_state.latest(),
         )
         observed = msgspec.structs.replace(observed, hindered=dict(self._hindered))
-        foreign = await self.folder.foreign_units()
         able = [one for one in deployments if one.name not in failures]
         # Worked out of what holds now: while a plan is made, apps may come to stand elsewhere.
         latest, settings = dict(self.desired_state.latest()), self.desired_state.settings
@@ -115,7 +113,6 @@ class AppPlanner(msgspec.Struct, kw_only=True):
                 some,
                 observed,
                 now,
-                foreign=foreign,
                 health=settings.health,
                 rollout=settings.rollout,
                 offered=offered,

@@ -55,8 +55,6 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
     deployment: Deployment
     observed: Observed
     now: float
-    foreign: Mapping[str, str]
-    """Unit names that the user's own files define, each with its file."""
     owners: Mapping[str, str]
     """Units that some app wants, each with that app: one that moves there is not stopped."""
     offered: Mapping[str, str]
@@ -111,7 +109,7 @@ def _findings(given: Given) -> Iterator[Finding]:
             fatal=False,
         )
     if wanted := deployment.wanted:
-        yield from blockers(wanted, observed, given.foreign)
+        yield from blockers(wanted, observed)
         yield from quarantined(deployment, observed)
         yield from secret_blockers(wanted, observed, given.offered)
         yield from certificate_blockers(wanted, given.certificates, there=observed.certificates)

@@ -1,6 +1,6 @@
 """What stands in an app's way: names, files and folders of what is not podvisor's."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 
 from supervisor.core.plan.ownership import is_owned, stranger
 from supervisor.model.app import DesiredApp, DesiredUnit
@@ -9,12 +9,12 @@ from supervisor.model.observed import Observed, PodmanObject
 from supervisor.model.quadlet import UnitKind
 
 
-def blockers(app: DesiredApp, observed: Observed, foreign: Mapping[str, str]) -> list[Finding]:
+def blockers(app: DesiredApp, observed: Observed) -> list[Finding]:
     """Names that are taken by what podvisor does not own."""
     mine = observed.app(app.name).units
     findings = []
     for unit in app.units:
-        taken = _taken_by(unit, app.name, mine, observed, foreign)
+        taken = _taken_by(unit, app.name, mine, observed)
         if taken:
             what, mend = taken
             message = f"{what} and is not podvisor's; nothing was overwritten"
@@ -68,10 +68,9 @@ def _taken_by(
     app: str,
     mine: Collection[str],
     observed: Observed,
-    foreign: Mapping[str, str],
 ) -> tuple[str, str] | None:
     """Say what stands in a unit's way, and how to mend that."""
-    path = foreign.get(unit.name, "")
+    path = observed.foreign.get(unit.name, "")
     if one := stranger(unit, app, observed):
         return f"{one} exists already", _mend(one)
     for pod in unit.pods:

@@ -141,7 +141,7 @@ def plan_folder_removal(
 def plan_fresh_load(app: DesiredApp, observed: Observed, draft: Draft) -> None:
     """Have systemd run Podman's generator where a unit that is started comes out otherwise.
 
-    No file of the app needs to have changed: there are the user's own drop-ins, and upgrades.
+    No file of the app needs to have changed: there are the user's own files, and upgrades.
     """
     applied = observed.applied.get(app.name)
     if applied is None or any(isinstance(step, Reload) for step in draft.steps):
@@ -153,6 +153,10 @@ def plan_fresh_load(app: DesiredApp, observed: Observed, draft: Draft) -> None:
         if not isinstance(step, StartUnit | RestartUnit) or step.inputs is None:
             continue
         old, new = applied.units.get(step.unit), step.inputs
+        if old and old.elsewhere and not new.elsewhere:
+            reason = f"{app.name}: systemd may have {step.unit} from {old.elsewhere}"
+            draft.steps.append(Reload(reason=reason))
+            return
         around = old and (old.generator, old.outside) != (new.generator, new.outside)
         if old and old.digest != new.digest and (around or not is_loaded):
             reason = f"{app.name}: {step.unit} comes out of Podman's generator otherwise"

@@ -26,7 +26,6 @@ def plan(
     observed: Observed,
     now: float,
     *,
-    foreign: Mapping[str, str] | None = None,
     health: HealthSettings | None = None,
     rollout: RolloutSettings | None = None,
     offered: Mapping[str, str] | None = None,
@@ -37,7 +36,7 @@ def plan(
 
     `everyone` are all apps, of which one may start, need, give away or take units of another;
     these, if it is left out. `offered` maps secrets, and `certificates` these, to the apps that
-    describe them. `foreign` maps units that the user's own files define to these files.
+    describe them.
 
     Steps are ordered by phase: images, stops, removals, files, one daemon-reload, starts.
     """
@@ -63,7 +62,6 @@ def plan(
             deployment=deployment,
             observed=observed,
             now=now,
-            foreign=foreign or {},
             owners=owners,
             offered=offered or {},
             certificates=certificates or {},

@@ -12,7 +12,7 @@ from supervisor.core.plan.draft import FileChanges
 from supervisor.core.plan.endings import ending_units
 from supervisor.core.plan.networks import users_of_network
 from supervisor.core.plan.ownership import is_there, object_of
-from supervisor.core.plan.unit_inputs import inputs_of, is_another, recorded
+from supervisor.core.plan.unit_inputs import defined_elsewhere, inputs_of, is_another, recorded
 from supervisor.model.app import ChangeAction, DesiredApp, DesiredUnit
 from supervisor.model.observed import Observed, UnitInputs, UnitState
 from supervisor.model.quadlet import UnitKind
@@ -113,6 +113,8 @@ def seen_units(app: DesiredApp, observed: Observed, files: FileChanges) -> Itera
             inputs = of_all if here is unit else inputs_of(app, here, observed)
             state = observed.unit(name)
             old = recorded(name, applied, observed)
+            if path := defined_elsewhere(state, old, observed):
+                inputs = msgspec.structs.replace(inputs, elsewhere=path)
             change, action = _change(
                 here,
                 state,

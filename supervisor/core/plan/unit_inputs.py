@@ -6,7 +6,7 @@ from supervisor.core.images.words import in_words
 from supervisor.core.plan.certificates import taken_up_by
 from supervisor.core.plan.handover import claims_of
 from supervisor.model.app import DesiredApp, DesiredUnit
-from supervisor.model.observed import AppliedApp, Observed, UnitInputs
+from supervisor.model.observed import AppliedApp, Observed, UnitInputs, UnitState
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.source import FileKind, TreeFile
 
@@ -40,6 +40,14 @@ def inputs_of(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> UnitInp
         claims=claims_of(unit),
         installed=is_enabled(unit, observed),
     )
+
+
+def defined_elsewhere(state: UnitState, old: UnitInputs | None, observed: Observed) -> str:
+    """Return the file, not podvisor's, as which a unit was started, while that file is there."""
+    path = observed.foreign.get(state.name, "")
+    if path and state.is_up and state.path == path and not state.before_load:
+        return path
+    return old.elsewhere if path and old else ""
 
 
 def is_enabled(unit: DesiredUnit, observed: Observed) -> bool:
@@ -92,6 +100,8 @@ def difference(old: UnitInputs, new: UnitInputs) -> str:
     if changed := changed_files(old, new):
         more = f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004
         changes.append(f"{', '.join(changed[:3])}{more} changed")
+    if old.elsewhere and not new.elsewhere:
+        changes.append(f"it was started as {old.elsewhere} defined it")
     changes.extend(
         f"secret {name} changed"
         for name, old_id in old.secrets.items()

@@ -315,19 +315,35 @@ def test_a_refused_app_keeps_its_last_good_version_running(machine):
 def test_a_unit_of_others_is_never_taken_over(machine):
     blog = app("blog", container("web"))
     machine.teach(blog)
-    from supervisor.core.plan import planner
-
-    deployments = [deploy(blog)]
-    plan = planner.plan(
-        deployments,
-        machine.observe(deployments),
-        0.0,
-        foreign={"web.service": "/home/pi/.config/systemd/user/web.service"},
-    )
+    machine.foreign = {"web.service": "/home/pi/.config/systemd/user/web.service"}
+    plan = machine.plan([deploy(blog)])
     assert plan.steps == ()
     (finding,) = plan.verdicts[0].findings
     assert "web.service exists already" in finding.message
     assert "rename one of them" in finding.hint
+
+
+@pytest.mark.parametrize("path", ["/home/pi/web.container", "/home/pi/web.service"])
+def test_what_was_started_as_others_define_it_is_started_anew_when_their_file_is_gone(
+    machine, path
+):
+    blog = app("blog", container("web"), container("db"))
+    do(machine, deploy(blog))
+    reloads = machine.reloads
+    machine.foreign = {"web.service": path}
+    assert steps(do(machine, deploy(blog, blog)), RestartUnit, StartUnit) == []
+    machine.places["web.service"] = path
+    machine.running["web.service"] = "theirs"
+    assert steps(do(machine, deploy(blog, blog)), RestartUnit, StartUnit) == []
+    assert machine.running["web.service"] == "theirs"
+    machine.foreign = {}
+    (again,) = steps(do(machine, deploy(blog, blog)), RestartUnit)
+    assert (again.unit, again.reason) == (
+        "web.service",
+        f"it was started as {path} defined it",
+    )
+    assert machine.running["web.service"] == "web-1"
+    assert machine.reloads == reloads + 1
 
 
 def test_a_file_of_others_in_the_folder_is_never_overwritten(machine):
