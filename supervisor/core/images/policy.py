@@ -15,6 +15,10 @@ from supervisor.model.image import ImagePolicy, PolicyKind, TagOrder
 _NEAR = 3
 _OF_DIGEST = re.compile(r"sha\d+-[0-9a-f]{32,}(?:\.\w+)?", re.ASCII)
 """Tags that stand for a signature or an attestation of an image, and for no image."""
+_COMMIT = re.compile(
+    r"(?<![0-9A-Za-z])g?(?:(?=[0-9]*[a-f])(?=[a-f]*[0-9])[0-9a-f]{7,40}|[0-9]{7})(?![0-9A-Za-z])"
+)
+"""A commit's id, whole or short, which says nothing of what is newer."""
 _NUMBER = re.compile(r"(\d+)(?:\.(\d+))?", re.ASCII)
 
 _Key = tuple[Any, ...]
@@ -60,6 +64,11 @@ def comes_after(tag: str, other: str, by: ImagePolicy) -> bool:
     Never where the policy is `digest`: tags tell nothing then.
     """
     return bool(tag) and tag != other and newest((tag, other), by).tag == tag
+
+
+def names_commit(tag: str) -> bool:
+    """Whether a commit's id is all that a tag says of which image it is."""
+    return bool(_COMMIT.search(tag)) and _any(tag, prereleases=True) is None
 
 
 def _is_image(tag: str) -> bool:
@@ -114,10 +123,10 @@ def _number(text: str) -> _Key | None:
 
 
 def _any(text: str, *, prereleases: bool) -> _Key | None:
-    """Put versions first, then what holds a number; words alone are in no order."""
+    """Put versions first, then what holds a number; words and commits alone are in no order."""
     if key := version_key(text):
         return (1, key) if key[1] or prereleases else None
-    words = natural_key(text)
+    words = natural_key(_COMMIT.sub("", text))
     return (0, words) if any(kind for kind, *_ in words) else None
 
 

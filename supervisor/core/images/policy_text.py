@@ -6,7 +6,7 @@ from collections.abc import Collection
 import msgspec
 
 from supervisor.core.images.patterns import compile_pattern, named_groups
-from supervisor.core.images.policy import newest
+from supervisor.core.images.policy import names_commit, newest
 from supervisor.core.images.versions import parse_range
 from supervisor.core.images.words import policy_words
 from supervisor.kit.texts import meant
@@ -85,7 +85,11 @@ def nothing_fits(repository: str, policy: ImagePolicy, near: Collection[str]) ->
     with_prereleases = msgspec.structs.replace(policy, prereleases=True)
     if early := newest(near, with_prereleases).tag:
         return problem, f"{early} is a pre-release: write ImagePrereleases=yes, if that is meant"
-    return problem, f"the nearest are {', '.join(near)}"
+    nearest = f"the nearest are {', '.join(near)}"
+    if policy.kind is PolicyKind.NEWEST and any(map(names_commit, near)):
+        then = "follow a tag that moves (ImagePolicy=digest), or put a date or a number before it"
+        return problem, f"{nearest}; a commit's id does not say which is newer: {then}"
+    return problem, nearest
 
 
 def _instead_of(text: str, word: str) -> str:

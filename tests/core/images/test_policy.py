@@ -108,6 +108,12 @@ def test_what_is_no_version(text):
         ("newest", "2024-09-30 2024-10-01 nightly", "2024-10-01"),
         ("newest", "main-9 main-10 main", "main-10"),
         ("newest", "latest stable edge", ""),
+        ("newest", "main-9f3c2a1 main-0a7be44 main-1111111 sha-0fe1a2b3 latest", ""),
+        ("newest", f"{'0' * 39}a main-g9f3c2a1 {'1' * 7}", ""),
+        ("newest", "main-20241001-9f3c2a1 main-20241002-0a7be44", "main-20241002-0a7be44"),
+        ("newest", "9f3c2a1-9 0a7be44-10", "0a7be44-10"),
+        ("newest", "main-12-ffffffa1 main-9-0a7be44", "main-12-ffffffa1"),
+        ("newest", "v1-beefcafe 1.1", "1.1"),
         ("newest", f"1.0 sha256-{'9' * 64}.sig sha256-{'9' * 64}", "1.0"),
     ],
 )
@@ -155,6 +161,14 @@ def test_what_fits_nothing_says_what_comes_nearest():
     assert newest(["a", "b"], filtered).near == ("b", "a")
     assert newest([], filtered) == TagChoice()
     assert "no tags" in nothing_fits("x", filtered, ())[1]
+
+
+def test_that_only_commits_are_named_is_told():
+    policy = read_policy("newest")
+    near = newest(["main-9f3c2a1", "main-0a7be44", "latest"], policy).near
+    assert "does not say which is newer" in nothing_fits("x", policy, near)[1]
+    near = newest(["latest", "edge"], policy).near
+    assert "commit" not in nothing_fits("x", policy, near)[1]
 
 
 @pytest.mark.parametrize(
