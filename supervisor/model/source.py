@@ -1,8 +1,10 @@
 """A source at one revision. Files are named by their Git blob id, never held in memory."""
 
 import enum
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
 from functools import cached_property
+from operator import attrgetter
 from typing import Any, Self
 
 import msgspec
@@ -139,6 +141,20 @@ class AppRevision(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """As `content`, without the versions of its images: what people wrote."""
         drop_ins = {pin.drop_in for pin in self.pins}
         return self._identify([file for file in self.files if file.path not in drop_ins])
+
+    def beneath(self, path: str) -> Iterator[TreeFile]:
+        """Yield the file of this path, or those of this folder; few others are looked at."""
+        here = self._place_of(path)
+        if here < len(self.files) and self.files[here].path == path:
+            yield self.files[here]
+        for at in range(self._place_of(f"{path}/"), len(self.files)):
+            if not self.files[at].path.startswith(f"{path}/"):
+                return
+            yield self.files[at]
+
+    def _place_of(self, path: str) -> int:
+        """Return where a path stands, or would stand, among the files."""
+        return bisect_left(self.files, path, key=attrgetter("path"))
 
     def at(self, other: "AppRevision | Snapshot | Commit") -> Self:
         """Return the same content at another revision: that of something else."""

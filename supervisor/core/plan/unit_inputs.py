@@ -18,14 +18,9 @@ def inputs_of(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> UnitInp
     which it may take up by a reload.
     """
     secrets, images = observed.inventory.secrets or {}, observed.inventory.images or {}
-    folders = tuple(f"{path}/" for path in unit.reads)
     return UnitInputs(
         digest=unit.digest,
-        files={
-            file.path: _content(file)
-            for file in (app.files if unit.reads else ())
-            if file.path in unit.reads or file.path.startswith(folders)
-        },
+        files={file.path: _content(file) for path in unit.reads for file in app.beneath(path)},
         secrets={name: secrets.get(name, "") for name in unit.secrets},
         images={name: images[name] for name in unit.images if name in images},
         certificates={
