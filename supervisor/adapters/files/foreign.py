@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 
+from supervisor.adapters.files.paths import leads_to
 from supervisor.core.files.names import PLAIN_SUFFIXES
 from supervisor.core.files.unitfile import parse
 from supervisor.kit.stamps import SETTLED_NS
@@ -48,14 +49,14 @@ class ForeignUnits:
         return found
 
     def _plain(self, folder: str) -> Found:
-        return self._listed(folder, self._plain_unit)[0]
+        return self._listed(folder, self._plain_unit, lambda _: False)[0]
 
     def _walk(self, folder: str, seen: set[str]) -> Iterator[str]:
         real = os.path.realpath(folder)
         if real == self._root or real in seen:
             return
         seen.add(real)
-        files, folders = self._listed(folder, _quadlet)
+        files, folders = self._listed(folder, _quadlet, _is_folder)
         for _, path in files:
             yield path
         for inner in folders:
@@ -64,9 +65,12 @@ class ForeignUnits:
                 yield from self._walk(inner, seen)
 
     def _listed(
-        self, folder: str, judge: Callable[[os.DirEntry[str]], str]
+        self,
+        folder: str,
+        judge: Callable[[os.DirEntry[str]], str],
+        is_inner: Callable[[os.DirEntry[str]], bool],
     ) -> tuple[Found, tuple[str, ...]]:
-        """List a folder: what `judge` gives a name to, and the folders in it."""
+        """List a folder: what `judge` gives a name to, and the folders in it that count."""
         try:
             changed = os.stat(folder).st_mtime_ns  # noqa: PTH116
             known = self._folders.get(folder)
@@ -78,16 +82,16 @@ class ForeignUnits:
             self._folders.pop(folder, None)
             return (), ()
         files = tuple((name, entry.path) for entry in ordered if (name := judge(entry)))
-        folders = tuple(entry.path for entry in ordered if _is_folder(entry))
+        folders = tuple(entry.path for entry in ordered if is_inner(entry))
         if changed < time.time_ns() - SETTLED_NS:
             self._folders[folder] = (changed, files, folders)
         return files, folders
 
     def _plain_unit(self, entry: os.DirEntry[str]) -> str:
-        if not entry.name.endswith(PLAIN_SUFFIXES) or _is_folder(entry):
+        if not entry.name.endswith(PLAIN_SUFFIXES):
             return ""
-        ours = entry.is_symlink() and os.path.realpath(entry.path).startswith(f"{self._root}/")
-        return "" if ours else entry.name
+        ours = entry.is_symlink() and leads_to(entry.path, self._root).startswith(f"{self._root}/")
+        return "" if ours or _is_folder(entry) else entry.name
 
     def _service(self, path: str, kept: dict[str, tuple[tuple[int, int, int], str]]) -> str:
         try:

@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from contextlib import suppress
 
 from supervisor.kit.links import resolve
 from supervisor.model.source import FileKind, TreeFile
@@ -28,3 +29,15 @@ def link_problem(file: TreeFile, content: bytes) -> str:
         return "it is a link to nothing"
     leaves = target.startswith("/") or resolve(file.path, {file.path: target}) is None
     return f"it is a link out of the app ({target})" if leaves else ""
+
+
+def leads_to(link: str, root: str) -> str:
+    """Return the path that a link leads to; where it says one below `root`, that as it is said.
+
+    So say those that systemd makes: for thousands of them each folder on the way is not looked at.
+    """
+    with suppress(OSError):
+        said = os.readlink(link)  # noqa: PTH115
+        if said.startswith(f"{root}/") and said == os.path.normpath(said):
+            return said
+    return os.path.realpath(link)

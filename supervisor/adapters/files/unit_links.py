@@ -11,6 +11,7 @@ import stat
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 
+from supervisor.adapters.files.paths import leads_to
 from supervisor.adapters.files.safe_fs import InTheWay, is_leftover, put, remove
 from supervisor.core.files.names import PLAIN_SUFFIXES
 from supervisor.model.source import FileKind
@@ -90,7 +91,7 @@ class UnitLinks:
         links: dict[str, str] = {}
         home = f"{self._root}/{app}/"
         for link in self._all_links(names):
-            target = os.path.realpath(self.absolute(link))
+            target = leads_to(self.absolute(link), self._root)
             if target.startswith(home):
                 links[link] = target.removeprefix(home)
         return links
