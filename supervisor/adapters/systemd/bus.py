@@ -49,7 +49,7 @@ class Connection:
         self._on_lost: Callable[[], None] = lambda: None
         self._room = anyio.Semaphore(AT_ONCE, fast_acquire=True)
         self._closed = False
-        self._gone = anyio.Event()
+        self._is_gone = False
         bus.add_message_handler(self._take)
         # `wait_for_disconnect` awaits this future, and cancels it for all if one who waits is
         # cancelled; a callback needs no task. The library's version is bounded for it.
@@ -144,12 +144,8 @@ class Connection:
     def when_lost(self, call: Callable[[], None]) -> None:
         """Have this called once the connection is closed; at once if it is."""
         self._on_lost = call
-        if self._gone.is_set():
+        if self._is_gone:
             call()
-
-    async def wait_lost(self) -> None:
-        """Wait until the connection is closed."""
-        await self._gone.wait()
 
     def close(self) -> None:
         self._closed = True
@@ -158,7 +154,7 @@ class Connection:
     def _note_gone(self, waiting: "asyncio.Future[None]") -> None:
         forget(waiting)
         self._closed = True
-        self._gone.set()
+        self._is_gone = True
         self._on_lost()
 
     def _take(self, message: "Message") -> None:

@@ -15,6 +15,7 @@ import anyio
 import msgspec
 
 from supervisor.kit.inotify import Inotify, Mask
+from supervisor.kit.threads import aside
 
 _CONTAINER = "libpod-payload-"
 _MONITOR = "runtime"
@@ -49,24 +50,20 @@ class Cgroups(msgspec.Struct):
     folder: Path
     """The cgroup of the user's systemd; a machine without cgroups v2 has none."""
     _inotify: Inotify | None = None
-    _watches: dict[Path, int] = {}
+    _watches: dict[str, int] = {}
     """`cgroup.events` to the watch of it."""
-    _followed: dict[int, tuple[Path, str]] = {}
+    _followed: dict[int, tuple[str, str]] = {}
     """The watch to the file, and to its unit."""
-    _known: dict[Path, bool] = {}
+    _known: dict[str, bool] = {}
     """Whether it was frozen when it was read last."""
 
-    def read(self, units: Collection[str]) -> Kernel:
+    async def read(self, units: Collection[str]) -> Kernel:
         """Say how the containers of these units are; `watch` tells when one is paused."""
-        there = dict[Path, str]()
-        monitored = set[str]()
-        for unit, folder in self._folders(units):
-            names = _names(folder)
-            if _MONITOR in names:
-                monitored.add(unit)
-            there |= {folder / one / _EVENTS: unit for one in names if one.startswith(_CONTAINER)}
+        monitored, there = await aside(lambda: self._containers(units), items=len(units))
         self._follow({path: unit for path, unit in there.items() if path not in self._watches})
-        said = {path: events for path in there if (events := _read(path))}
+        said = await aside(
+            lambda: {path: events for path in there if (events := _read(path))}, items=len(there)
+        )
         self._known.update({path: events.frozen for path, events in said.items()})
         alive = {there[path] for path, events in said.items() if events.populated}
         return Kernel(
@@ -74,12 +71,27 @@ class Cgroups(msgspec.Struct):
             ending=frozenset(monitored).difference(alive),
         )
 
+    def _containers(self, units: Collection[str]) -> tuple[set[str], dict[str, str]]:
+        """Return those that have Podman's monitor, and `cgroup.events` of all containers' cgroups.
+
+        These each with its unit.
+        """
+        monitored, there = set[str](), dict[str, str]()
+        for unit, folder in self._folders(units):
+            names = _names(folder)
+            if _MONITOR in names:
+                monitored.add(unit)
+            there |= {
+                f"{folder}/{one}/{_EVENTS}": unit for one in names if one.startswith(_CONTAINER)
+            }
+        return monitored, there
+
     def memory(self, units: Collection[str]) -> dict[str, int]:
         """Return how many bytes these units take, of which that is told."""
         found = {}
         for unit, folder in self._folders(units):
             with suppress(OSError, ValueError):  # it has just ended, or nobody counts
-                found[unit] = int((folder / "memory.current").read_text())
+                found[unit] = int(_text(f"{folder}/memory.current"))
         return found
 
     @asynccontextmanager
@@ -109,44 +121,44 @@ class Cgroups(msgspec.Struct):
                     self._known[path] = events.frozen
                     tell(unit)
 
-    def _folders(self, units: Collection[str]) -> Iterator[tuple[str, Path]]:
+    def _folders(self, units: Collection[str]) -> Iterator[tuple[str, str]]:
         """Yield the cgroups of those units that have one: of most, where systemd puts services."""
-        elsewhere: dict[str, Path] | None = None
+        elsewhere: dict[str, str] | None = None
         for unit in units:
-            folder = self.folder / "app.slice" / unit
-            if folder.is_dir():
+            folder = f"{self.folder}/app.slice/{unit}"
+            if os.path.isdir(folder):  # noqa: PTH112  # thousands of times
                 yield unit, folder
                 continue
             if elsewhere is None:
-                elsewhere = dict(_services(self.folder))
+                elsewhere = dict(_services(str(self.folder)))
             if unit in elsewhere:
                 yield unit, elsewhere[unit]
 
-    def _follow(self, new: Mapping[Path, str]) -> None:
+    def _follow(self, new: Mapping[str, str]) -> None:
         if self._inotify is None or not new:
             return
         # The kernel does not end the watch of a cgroup that is gone.
-        for gone in [path for path in self._watches if not path.exists()]:
+        for gone in [path for path in self._watches if not os.path.exists(path)]:  # noqa: PTH110
             watch = self._watches.pop(gone)
             del self._followed[watch]
             self._known.pop(gone, None)
             self._inotify.remove(watch)
         for path, unit in new.items():
-            if (added := self._inotify.add(str(path), Mask.MODIFY)) is not None:
+            if (added := self._inotify.add(path, Mask.MODIFY)) is not None:
                 self._watches[path] = added
                 self._followed[added] = (path, unit)
 
 
-def _services(folder: Path) -> Iterator[tuple[str, Path]]:
+def _services(folder: str) -> Iterator[tuple[str, str]]:
     """Yield the cgroups of all services below a slice."""
     for name in _names(folder):
         if name.endswith(".service"):
-            yield name, folder / name
+            yield name, f"{folder}/{name}"
         elif name.endswith(".slice"):
-            yield from _services(folder / name)
+            yield from _services(f"{folder}/{name}")
 
 
-def _names(folder: Path) -> list[str]:
+def _names(folder: str) -> list[str]:
     try:
         with os.scandir(folder) as found:
             return [one.name for one in found]
@@ -154,10 +166,15 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _read(events: Path) -> _Events | None:
+def _read(events: str) -> _Events | None:
     """Read a `cgroup.events`; None if the container was removed meanwhile."""
     try:
-        lines = events.read_text().splitlines()
+        lines = _text(events).splitlines()
     except OSError:
         return None
     return _Events("frozen 1" in lines, "populated 0" not in lines)
+
+
+def _text(path: str) -> str:
+    with open(path, encoding="ascii") as file:  # noqa: PTH123
+        return file.read()

@@ -5,11 +5,8 @@ waits: where others subscribe to everything, every health check is a removed job
 """
 
 import asyncio
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 
-import anyio
 import msgspec
 
 from supervisor.adapters.systemd.bus import Connection
@@ -23,7 +20,7 @@ class Jobs(msgspec.Struct):
     _early: dict[str, str] = {}
     """Ends that were told while somebody was asking: one of them may be the answer to it."""
     _asking: int = 0
-    _listeners: Counter[Connection] = msgspec.field(default_factory=Counter)
+    _listening: dict[Connection, set[asyncio.Future[str]]] = {}
     """Who waits, by connection: a new one does not have the rule of the one before."""
 
     async def run(
@@ -37,8 +34,13 @@ class Jobs(msgspec.Struct):
 
         Empty if it has not ended in time, or the bus was lost.
         """
-        with self._listening(connection):
-            ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        ended: asyncio.Future[str] = loop.create_future()
+        self._begin(ended, connection)
+        # Thousands may wait: a timer is a tenth of a cancel scope.
+        timer = loop.call_later(timeout_seconds, _settle, ended, "")
+        job = ""
+        try:
             # The end may be told before anybody here has read which job it was, and two who ask
             # for the same are given one job.
             self._asking += 1
@@ -51,47 +53,41 @@ class Jobs(msgspec.Struct):
                 self._asking -= 1
                 if not self._asking:
                     self._early.clear()
-            try:
-                return await self._end(ended, connection, timeout_seconds=timeout_seconds)
-            finally:
-                self._waiting[job].remove(ended)
-                if not self._waiting[job]:
-                    del self._waiting[job]
+            return await ended
+        finally:
+            timer.cancel()
+            self._end(ended, job, connection)
 
     def on_removed(self, job: str, result: str) -> None:
         """Take in that a job has ended."""
         if self._asking:
             self._early[job] = result
         for future in self._waiting.get(job, ()):
-            if not future.done():
-                future.set_result(result)
+            _settle(future, result)
 
-    @contextmanager
-    def _listening(self, connection: Connection) -> Iterator[None]:
-        """Hear of removed jobs; entered before a job is asked for."""
-        if not self._listeners[connection]:
+    def on_lost(self, connection: Connection) -> None:
+        """Take in that a connection is closed: nobody is told anything more on it."""
+        for future in self._listening.get(connection, ()):
+            _settle(future, "")
+
+    def _begin(self, ended: asyncio.Future[str], connection: Connection) -> None:
+        """Hear of removed jobs, from before one is asked for."""
+        if connection not in self._listening:
             connection.post_rule("AddMatch", manager_rule("JobRemoved"))
-        self._listeners[connection] += 1
-        try:
-            yield
-        finally:
-            self._listeners[connection] -= 1
-            if not self._listeners[connection]:
-                del self._listeners[connection]
-                connection.post_rule("RemoveMatch", manager_rule("JobRemoved"))
+        self._listening.setdefault(connection, set()).add(ended)
 
-    @staticmethod
-    async def _end(
-        ended: asyncio.Future[str], connection: Connection, *, timeout_seconds: float
-    ) -> str:
-        async def give_up_if_lost() -> None:
-            await connection.wait_lost()
-            if not ended.done():
-                ended.set_result("")
+    def _end(self, ended: asyncio.Future[str], job: str, connection: Connection) -> None:
+        waiting = self._waiting.get(job, [])
+        if ended in waiting:
+            waiting.remove(ended)
+            if not waiting:
+                del self._waiting[job]
+        self._listening[connection].remove(ended)
+        if not self._listening[connection]:
+            del self._listening[connection]
+            connection.post_rule("RemoveMatch", manager_rule("JobRemoved"))
 
-        with anyio.move_on_after(timeout_seconds):
-            async with anyio.create_task_group() as tasks:
-                tasks.start_soon(give_up_if_lost)
-                await ended
-                tasks.cancel_scope.cancel()
-        return ended.result() if ended.done() and not ended.cancelled() else ""
+
+def _settle(future: asyncio.Future[str], result: str) -> None:
+    if not future.done():
+        future.set_result(result)

@@ -97,7 +97,7 @@ class SystemdManager:
         states = await self._reader.read(names, details)
         self._units.note_read(states.values())
         running = [one.name for one in states.values() if one.is_up]
-        kernel = self._cgroups.read([name for name in running if name.endswith(".service")])
+        kernel = await self._cgroups.read([name for name in running if name.endswith(".service")])
         for name in kernel.paused | kernel.ending:
             states[name] = msgspec.structs.replace(
                 states[name], paused=name in kernel.paused, ending=name in kernel.ending
@@ -339,7 +339,12 @@ class SystemdManager:
             if isinstance(error, Refused):
                 raise out_of_reach(f"cannot reach systemd: {error}") from error
             raise
-        connection.when_lost(self._units.on_lost)
+
+        def on_lost() -> None:
+            self._jobs.on_lost(connection)
+            self._units.on_lost()
+
+        connection.when_lost(on_lost)
         return connection
 
     def _on_signal(self, member: str, path: str, body: list[Any]) -> None:

@@ -49,30 +49,30 @@ async def heard(told: list[str], *units: str) -> None:
 
 async def test_whose_container_is_paused(groups: Groups) -> None:
     cgroups = Cgroups(groups.folder)
-    assert cgroups.read(UNITS).paused == frozenset()
+    assert (await cgroups.read(UNITS)).paused == frozenset()
     groups.set("app.slice/app-db.slice/db@one.service", "b", frozen=True)
-    assert cgroups.read(UNITS).paused == {"db@one.service"}
+    assert (await cgroups.read(UNITS)).paused == {"db@one.service"}
     groups.set("app.slice/web.service", "a", frozen=True)
-    assert cgroups.read(UNITS).paused == {"web.service", "db@one.service"}
-    assert Cgroups(groups.folder / "none").read(UNITS).paused == frozenset()
+    assert (await cgroups.read(UNITS)).paused == {"web.service", "db@one.service"}
+    assert (await Cgroups(groups.folder / "none").read(UNITS)).paused == frozenset()
 
 
 async def test_a_unit_ends_with_the_last_of_its_containers(groups: Groups) -> None:
     cgroups = Cgroups(groups.folder)
-    assert cgroups.read(UNITS).ending == frozenset()
+    assert (await cgroups.read(UNITS)).ending == frozenset()
     groups.set("app.slice/web.service", "a", frozen=False, populated=False)
-    assert cgroups.read(UNITS).ending == {"web.service"}
+    assert (await cgroups.read(UNITS)).ending == {"web.service"}
     groups.remove("app.slice/web.service", "a")
-    assert cgroups.read(UNITS).ending == {"web.service"}
+    assert (await cgroups.read(UNITS)).ending == {"web.service"}
     groups.set("app.slice/web.service", "b", frozen=False)
-    assert cgroups.read(UNITS).ending == frozenset()
+    assert (await cgroups.read(UNITS)).ending == frozenset()
 
 
 async def test_every_pause_and_its_end_is_told_and_nothing_else(groups: Groups) -> None:
     told: list[str] = []
     cgroups = Cgroups(groups.folder)
     async with cgroups.watch(told.append):
-        cgroups.read(UNITS)
+        await cgroups.read(UNITS)
         groups.set("app.slice/web.service", "a", frozen=True)
         await heard(told, "web.service")
         groups.set("app.slice/web.service", "a", frozen=True, populated=False)
@@ -86,9 +86,9 @@ async def test_a_container_that_took_the_place_of_another_is_followed(groups: Gr
     told: list[str] = []
     cgroups = Cgroups(groups.folder)
     async with cgroups.watch(told.append):
-        cgroups.read(UNITS)
+        await cgroups.read(UNITS)
         groups.end("app.slice/web.service")
         groups.set("app.slice/web.service", "c", frozen=False)
-        assert cgroups.read(UNITS).paused == frozenset()
+        assert (await cgroups.read(UNITS)).paused == frozenset()
         groups.set("app.slice/web.service", "c", frozen=True)
         await heard(told, "web.service")
