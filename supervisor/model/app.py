@@ -76,7 +76,7 @@ class PerInstance(msgspec.Struct, frozen=True, kw_only=True):
     certificate_uses: tuple[CertificateUse, ...] = ()
 
 
-class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True):
+class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A systemd unit that should exist, as the generator (or the unit file) describes it."""
 
     name: str

@@ -29,7 +29,7 @@ class PodmanObject(msgspec.Struct, frozen=True, order=True):
         return f"{_MADE.get(self.kind, self.kind)} {self.name}"
 
 
-class UnitState(msgspec.Struct, frozen=True, kw_only=True):
+class UnitState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One unit, as systemd tells it. Words are systemd's own."""
 
     name: str
@@ -168,7 +168,7 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True):
     containers: tuple[Container, ...] | None = None
 
 
-class UnitInputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class UnitInputs(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What a unit was made of when it was last (re)started by podvisor; kept in the ledger."""
 
     digest: str

@@ -17,7 +17,7 @@ from supervisor.model.volumes import RestoreOrder, VolumeSnapshot
 from supervisor.model.wire import Names
 
 
-class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True):
+class _Step(msgspec.Struct, frozen=True, kw_only=True, tag=True, omit_defaults=True, gc=False):
     """Every step can be repeated safely. Steps of one phase that stand together run together."""
 
     phase: ClassVar[int]

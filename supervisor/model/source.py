@@ -22,7 +22,8 @@ class FileKind(enum.StrEnum):
     SYMLINK = "symlink"
 
 
-class TreeFile(msgspec.Struct, frozen=True, order=True, omit_defaults=True):
+# Of what there may be thousands, the garbage collector need not know: frozen, it makes no cycles.
+class TreeFile(msgspec.Struct, frozen=True, order=True, omit_defaults=True, gc=False):
     """One file of a snapshot or of an app."""
 
     path: str

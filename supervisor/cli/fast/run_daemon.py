@@ -3,6 +3,7 @@
 `__main__` comes here straight for the plain form of the command, `run` for all others.
 """
 
+import gc
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -36,4 +37,7 @@ def run(config: str) -> int:
     from supervisor import daemon
     from supervisor.cli.daemon.loop import in_loop
 
+    # What is loaded stays: the garbage collector would go through it each time, and hold the loop.
+    gc.collect()
+    gc.freeze()
     return in_loop(partial(daemon.run, Path(config)))
