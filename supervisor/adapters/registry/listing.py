@@ -28,13 +28,13 @@ _OLD = re.compile(r"docker\.distribution\.manifest\.v1\+(?:json|prettyjws)")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}", re.ASCII)
 LARGEST_MANIFEST = 4 << 20
 _NOT_BY_HEAD = (400, 405, 501)
-_PAGE = 1_000
-"""More is refused by some (ECR), and cut down to less by others."""
+_PAGE, _SMALL_PAGE = 1_000, 100
+"""More is refused by some (ECR), and cut down to less by others; who refuses it gets the small."""
 _MOST_PAGES = 500
 _MOST_TAGS = 100_000
 _MOST_BYTES = 2 << 20
 """Of a list: 20,000 tags of a hundred characters."""
-_UNCHANGED = 304
+_UNCHANGED, _TOO_MANY = 304, 400
 _WITHOUT_TAGS = "name a tag and take ImagePolicy=digest, which needs no list of tags"
 
 
@@ -123,7 +123,7 @@ async def list_tags(session: Session) -> Sequence[str]:
     """
     rest, name = "tags/list", session.endpoint.name
     found: dict[str, None] = {}
-    query, asked, size, etag = f"n={_PAGE}", set[str](), 0, ""
+    query, asked, size, etag, most = f"n={_PAGE}", set[str](), 0, "", _PAGE
     kept = session.memory.tags(name)
     while query:
         if query in asked:
@@ -139,12 +139,19 @@ async def list_tags(session: Session) -> Sequence[str]:
                     **({"If-None-Match": known.etag} if known else {}),
                 },
                 limit=_MOST_BYTES - size,
-                allowed=(_UNCHANGED,) if known else (),
+                allowed=(
+                    *((_UNCHANGED,) if known else ()),
+                    *((_TOO_MANY,) if query == f"n={_PAGE}" else ()),
+                ),
             )
         except AnswerTooLarge as error:
             raise Stalled(str(error), hint=_WITHOUT_TAGS) from None
         if known and reply.status == _UNCHANGED:
             return known.tags
+        if reply.status == _TOO_MANY:
+            most = _SMALL_PAGE
+            query = f"n={most}"
+            continue
         size += len(reply.body)
         before = len(found)
         try:
@@ -154,7 +161,7 @@ async def list_tags(session: Session) -> Sequence[str]:
         except ValueError as error:
             raise _odd(session, str(error)) from None
         if not query and len(found) > before:
-            query = query_after(page, page[-1], page=_PAGE)
+            query = query_after(page, page[-1], page=most)
         if len(found) > _MOST_TAGS or len(asked) >= _MOST_PAGES or size >= _MOST_BYTES:
             raise _odd(session, f"it has more than {len(found)} tags")
         # That of a first page would say nothing of the others.

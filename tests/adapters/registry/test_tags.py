@@ -62,6 +62,26 @@ async def test_a_full_page_that_says_nothing_of_more_is_asked_what_follows(
     assert len(server.asked) == 3
 
 
+@pytest.mark.parametrize("most", [100, 50])
+async def test_a_registry_that_gives_no_page_so_large_is_asked_for_smaller_ones(
+    client: Asking, server: RegistryServer, most: int
+) -> None:
+    names, server.page = fill(server, 250), 1_000
+
+    def refuse(asked: Asked) -> Told | None:
+        is_too_many = int(asked.query.get("n", 0)) > most
+        body = b'{"errors": [{"code": "TOO_MANY_TAGS_REQUESTED", "message": "max is less"}]}'
+        return Told(status=400, body=body) if is_too_many else None
+
+    server.before = refuse
+    if most < 100:
+        assert "max is less" in str(await refused(client, server, "answers 400"))
+        assert len(server.asked) == 2
+    else:
+        assert await tags(client, server) == names
+        assert [one.query["n"] for one in server.asked] == ["1000", "100", "100", "100"]
+
+
 async def test_digests_signatures_and_nonsense_are_no_versions(
     client: Asking, server: RegistryServer
 ) -> None:
