@@ -237,7 +237,8 @@ async def _ask_helper(name: str, host: str) -> Login | None:
     except OSError as error:
         raise Stalled(
             f"cannot log in at {host}: {program} cannot be run: {error.strerror}",
-            hint=f"install {program}, or take it out of auth.json",
+            hint=f"install {program} where podvisor and Podman look, as in /usr/local/bin (what the"
+            " shell's own PATH has is not theirs), or take it out of auth.json",
         ) from None
     except ProcessError as error:
         raise Retry(f"cannot log in at {host}: {error}") from None
