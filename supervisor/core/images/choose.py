@@ -13,6 +13,7 @@ from datetime import tzinfo
 
 import msgspec
 
+from supervisor.core.images.concerns import repository_of
 from supervisor.core.images.rules import effective, update_mode
 from supervisor.kit.texts import with_why
 from supervisor.model.image import (
@@ -132,7 +133,8 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         if standing.still:
             why, until = standing.still, standing.until
         elif _is_older(newest, current, known.question.policy):
-            why = f"it is older than {current.tag}, which runs"
+            back = f"podvisor pin {standing.app} {repository_of(rules[0].question)} {newest.tag}"
+            why = f"it is older than {current.tag}, which runs ({back} goes back to it)"
         elif not (order and order.now == newest.runs):
             why, until = self._early(newest, terms)
             early = bool(why)

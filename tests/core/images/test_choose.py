@@ -174,6 +174,8 @@ def test_an_older_version_is_not_taken_for_a_newer_one(tag, moves):
     choice = choosing(knows(asked, "c", tag=tag)).choose([rule], here)
     assert chosen(choice)["web.container"] == ("c" if moves else "a")
     assert bool(choice.updates) is not moves
+    said = [one.why for one in choice.updates]
+    assert all(f"podvisor pin web reg.example/web {tag}" in one for one in said)
 
 
 def test_what_an_edited_policy_finds_runs_at_once_and_the_pin_was_of_the_former_one():
