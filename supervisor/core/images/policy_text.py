@@ -13,6 +13,13 @@ from supervisor.kit.texts import meant
 from supervisor.model.image import ImagePolicy, PolicyKind, TagOrder
 
 _FORMS = "write digest, semver:RANGE, regex:PATTERN or newest"
+_VARIANT = re.compile(r"([vV]?)\d+(?:\.\d+)*-(?P<variant>[A-Za-z][\w.-]*)", re.ASCII)
+_EARLY = re.compile(
+    r"(?:a|alpha|b|beta|c|canary|cr|dev|ea|edge|m|milestone|next|nightly|pre|preview|rc|snapshot)"
+    r"(?![a-z])",
+    re.ASCII | re.IGNORECASE,
+)
+"""How the name of a pre-release begins."""
 _ORDER = re.compile(r"(numeric|alphabetical)(?::(\w+))?", re.ASCII)
 
 
@@ -90,6 +97,24 @@ def nothing_fits(repository: str, policy: ImagePolicy, near: Collection[str]) ->
         then = "follow a tag that moves (ImagePolicy=digest), or put a date or a number before it"
         return problem, f"{nearest}; a commit's id does not say which is newer: {then}"
     return problem, nearest
+
+
+def variant_left(tag: str, policy: ImagePolicy) -> tuple[str, str] | None:
+    """Say that a unit whose `Image=` has this tag, of a variant, gets another variant by a policy.
+
+    A sentence, and a hint; None if that is not so.
+    """
+    found = _VARIANT.fullmatch(tag)
+    by_version = policy.kind in (PolicyKind.SEMVER, PolicyKind.NEWEST) and not policy.filter
+    if found is None or not by_version or _EARLY.match(found["variant"]):
+        return None
+    behind = re.sub(r"\d+", r"\\d+", re.escape(found["variant"]).replace(r"\-", "-"))
+    problem = (
+        f"{policy_words(policy)} takes {tag} for a pre-release: tags without -{found['variant']}"
+        " run, which may be another variant of the image"
+    )
+    version = "v?" if found[1] else ""
+    return problem, rf"to stay with it, add ImageFilter=(?P<version>{version}[\d.]+)-{behind}"
 
 
 def _instead_of(text: str, word: str) -> str:

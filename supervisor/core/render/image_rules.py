@@ -237,6 +237,11 @@ def _rule(
     reference = _followed(target, asker, reading, is_local=is_local)
     if reference is None:
         return None
+    if policies and policy.kind is not PolicyKind.DIGEST:
+        from supervisor.core.images.policy_text import variant_left  # noqa: PLC0415
+
+        if left := variant_left(reference.tag, policy):
+            report(reading, policies[policy], *left, key="ImagePolicy")
     updates = [mode for one in some if (mode := one.words.update) is not None]
     return ImageRule(
         question=ImageQuestion(

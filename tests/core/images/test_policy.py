@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from supervisor.core.images.patterns import compile_pattern
 from supervisor.core.images.policy import TagChoice, newest
-from supervisor.core.images.policy_text import complete, nothing_fits, read_policy
+from supervisor.core.images.policy_text import (
+    complete,
+    nothing_fits,
+    read_filter,
+    read_policy,
+    variant_left,
+)
 from supervisor.core.images.versions import natural_key, parse_range, version_key
 from supervisor.core.images.words import policy_words
 from supervisor.model.image import (
@@ -161,6 +167,44 @@ def test_what_fits_nothing_says_what_comes_nearest():
     assert newest(["a", "b"], filtered).near == ("b", "a")
     assert newest([], filtered) == TagChoice()
     assert "no tags" in nothing_fits("x", filtered, ())[1]
+
+
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        ("1.27-alpine", "semver:^1.27"),
+        ("v1.27.3-alpine3.20", "newest"),
+        ("1.27.3-fpm-alpine", "semver:~1.27"),
+        ("9.0.1-ls269", "newest"),
+    ],
+)
+def test_a_variant_that_a_policy_does_not_keep_is_told_with_what_keeps_it(tag, text):
+    policy = read_policy(text)
+    left = variant_left(tag, policy)
+    assert left
+    pattern = left[1].partition("ImageFilter=")[2]
+    kept = complete(policy, pattern=read_filter(pattern))
+    assert newest([tag, "1.99", "1.99-perl"], kept).tag == tag
+    assert variant_left(tag, kept) is None
+
+
+@pytest.mark.parametrize(
+    ("tag", "text"),
+    [
+        ("1.27", "semver:^1.27"),
+        ("2.0.0-rc.1", "semver:^2"),
+        ("2.0.0-beta2", "newest"),
+        ("2.0.0-b2", "newest"),
+        ("2024-10-01", "newest"),
+        ("main-17", "newest"),
+        ("latest", "newest"),
+        ("", "newest"),
+        ("1.27-alpine", "digest"),
+        ("1.27-alpine", "regex:.*-alpine alphabetical"),
+    ],
+)
+def test_what_is_no_variant_is_not_told_of(tag, text):
+    assert variant_left(tag, read_policy(text)) is None
 
 
 def test_that_only_commits_are_named_is_told():

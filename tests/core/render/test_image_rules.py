@@ -374,6 +374,17 @@ def test_a_policy_beside_local_counts_for_nothing():
     assert reading.units[0].image_rule.question.is_local
 
 
+def test_a_variant_that_a_policy_does_not_keep_is_a_warning():
+    text = container(image=f"{NGINX}-alpine", own=("ImagePolicy=semver:^1.27",))
+    reading = read({"web.container": text})
+    (finding,) = reading.findings
+    assert not finding.fatal
+    assert "without -alpine" in finding.message
+    assert "ImageFilter=" in finding.hint
+    assert finding.line == 4
+    assert reading.units[0].image_rule
+
+
 def test_an_image_is_pulled_by_its_credentials_also_where_it_is_not_kept_up_to_date():
     label = "Label=io.containers.autoupdate.authfile=%h/auth.json"
     texts = {
