@@ -16,6 +16,9 @@ UP = frozenset({"active", "reloading", "refreshing"})
 DOWN = frozenset({"inactive", "failed"})
 """ActiveState= of what runs; everywhere the same."""
 
+CONFLICT = "Conflicts="
+"""Begins what is `unmet` of a unit that another one, named after it, has stopped."""
+
 _MADE = {row.kind: row.makes for row in QUADLETS.values()}
 
 
@@ -64,12 +67,18 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     failed_at: float = 0.0
     """When it failed, seconds since the epoch; 0 if it has not; read with details only."""
     unmet: str = ""
-    """`Condition…=` or `Assert…=` for which it was not started; read with details only."""
+    """`Condition…=`, `Assert…=` or `ExecCondition=` for which it was not started, or `Conflicts=`
+    with a unit that runs, for which it was stopped; read with details only."""
     tested_at: float = 0.0
     """When that was found, seconds since the epoch."""
     before_load: bool = False
     """Whether it was started before systemd loaded its units last, so maybe as what it was then;
     read with details only."""
+
+    @property
+    def gives_way(self) -> bool:
+        """Whether its start would stop another unit, for which it is down."""
+        return self.unmet.startswith(CONFLICT)
 
     @property
     def is_up(self) -> bool:
@@ -373,3 +382,6 @@ class JobFailed(msgspec.Struct, frozen=True, kw_only=True):
     is known: what it needs that failed."""
     detail: str = ""
     """Last lines of the unit's log, where they can be had."""
+
+    def __str__(self) -> str:
+        return f"{self.result}: {self.detail}" if self.detail else self.result

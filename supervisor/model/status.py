@@ -67,7 +67,8 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     wanted: bool = False
     """Whether it should be running now."""
     unmet: str = ""
-    """`Condition…=` or `Assert…=` for which it was not started."""
+    """`Condition…=`, `Assert…=` or `ExecCondition=` for which it was not started, or `Conflicts=`
+    with the unit that runs instead."""
     result: str = ""
     """How it failed, in systemd's word (`exit-code`, `timeout` …)."""
     ended: str = ""

@@ -8,7 +8,7 @@ import pytest
 
 from supervisor.controllers.operator.service import ControlService
 from supervisor.model.events import EventKind
-from supervisor.model.observed import UnitState
+from supervisor.model.observed import JobFailed, UnitState
 from supervisor.model.rollout import Outcome
 from supervisor.model.setting_types import Seconds
 from supervisor.model.settings import RolloutSettings
@@ -150,6 +150,29 @@ async def test_a_condition_that_is_not_met_is_neither_failure_nor_success(world,
         world.systemd.unmet.clear()
         await anyio.sleep(1200)
         assert (await asked(daemon.service)).state is AppState.READY
+
+
+async def test_what_another_unit_has_stopped_is_not_started_in_its_way(world):
+    """A backup that stops the app (`Conflicts=`) would be killed by its start."""
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
+        await anyio.sleep(60)
+        world.systemd.conflicts("web.service", "dump.service")
+        await anyio.sleep(30)
+        app = await asked(daemon.service)
+        assert (app.state, app.units[0].up) == (AppState.INACTIVE, False)
+        assert app.units[0].unmet == "Conflicts=dump.service"
+        starts = len(world.systemd.jobs)
+        await world.push(daemon, TWO)
+        await anyio.sleep(60)
+        assert len(world.systemd.jobs) == starts, "nor for a newer revision, which waits"
+        tried = (await daemon.service.history("web")).rollouts[0]
+        assert tried.outcome is Outcome.TRIAL
+        world.systemd.unmet.clear()
+        await anyio.sleep(60)
+        assert (await asked(daemon.service)).state is AppState.READY
+        tried = (await daemon.service.history("web")).rollouts[0]
+        assert tried.outcome is Outcome.GOOD
 
 
 async def test_what_a_timer_starts_is_logged_once_each_time_that_it_fails(world):
@@ -339,3 +362,17 @@ async def test_a_revision_that_takes_from_a_unit_what_starts_it_is_on_trial_and_
         assert (app.state, app.gate, app.units[0].active) == (AppState.INACTIVE, "", "inactive")
         assert "nothing starts web.service" in app.findings[0].message
         assert len(world.events(EventKind.APPLIED)) == 2
+
+
+async def test_a_job_of_which_nothing_more_is_known_is_told_by_its_word_alone(world):
+    """Where two units of a pass conflict, systemd cancels the start of one."""
+    async with world.running() as daemon:
+        world.systemd.start = canceled
+        await world.push(daemon, ONE)
+        (failed,) = [one for one in world.events(EventKind.STEP) if not one.ok][:1]
+        assert failed.detail == "canceled"
+
+
+async def canceled(unit, *, timeout_seconds):
+    await anyio.sleep(timeout_seconds / 1000)
+    return JobFailed(unit=unit, result="canceled")

@@ -60,6 +60,7 @@ from supervisor.model.image import (
 )
 from supervisor.model.log import LogLine
 from supervisor.model.observed import (
+    CONFLICT,
     Container,
     Inventory,
     JobFailed,
@@ -649,6 +650,12 @@ class FakeSystemd:
             paused=state.is_up and name in self.paused,
             ending=state.is_up and name in self.ending,
         )
+
+    def conflicts(self, unit: str, other: str) -> None:
+        """Have another unit start, which stops this one, and keeps it down until it has ended."""
+        self.unmet[unit], self.tested[unit] = f"{CONFLICT}{other}", self.now()
+        self.machine.running.pop(unit, None)
+        self.changes.queue.put_nowait(unit)
 
     async def instances(self, templates: Collection[str]) -> dict[str, str]:
         self._reach()

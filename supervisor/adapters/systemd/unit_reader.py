@@ -20,10 +20,14 @@ from supervisor.adapters.systemd.names import (
 )
 from supervisor.adapters.systemd.values import seconds, unmet_condition
 from supervisor.model.errors import Failure, Retry
-from supervisor.model.observed import UnitState
+from supervisor.model.observed import CONFLICT, UnitState
 
 _LOOKED_AT_AT_ONCE = 50
 """Units; as many long answers may be there to be read in one turn of the event loop."""
+_STARTS = ("start", "restart")
+"""Jobs after which a unit runs."""
+SHUTDOWN = "shutdown.target"
+"""Whatever runs conflicts with it."""
 _STARTED_BY = ("WantedBy", "RequiredBy", "BoundBy", "UpheldBy")
 
 
@@ -91,7 +95,9 @@ class UnitReader(msgspec.Struct):
         except Refused:
             return state  # it was unloaded in the meantime: what is known of it stands
         started_at = int(values.get("InactiveExitTimestampMonotonic", 0))
-        unmet, tested_at = unmet_condition(values)
+        unmet, tested_at = unmet_condition(values, result=result)
+        if state.active == "inactive" and (other := await self._conflicting(values)):
+            unmet, tested_at = f"{CONFLICT}{other}", seconds(values, "InactiveEnterTimestamp")
         return replace(
             state,
             result=result,
@@ -109,6 +115,13 @@ class UnitReader(msgspec.Struct):
             before_load=started_at < loaded_at,
             wanted_by=tuple(name for key in _STARTED_BY for name in values.get(key, ())),
         )
+
+    async def _conflicting(self, values: Mapping[str, Any]) -> str:
+        """Return a unit that runs, or is about to, and cannot together with this one."""
+        names = {*values.get("Conflicts", ()), *values.get("ConflictedBy", ())} - {SHUTDOWN}
+        states = await self.states(names) if names else {}
+        running = (name for name, one in states.items() if not one.has_ended or one.job in _STARTS)
+        return min(running, default="")
 
     async def _exit_status(self, path: str, interface: str) -> int | None:
         """With which status its main process has ended, None if none has, or by a signal."""

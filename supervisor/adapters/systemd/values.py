@@ -9,11 +9,14 @@ def seconds(values: Mapping[str, Any], key: str) -> float:
     return int(values.get(key, 0)) / 1e6
 
 
-def unmet_condition(values: Mapping[str, Any]) -> tuple[str, float]:
+def unmet_condition(values: Mapping[str, Any], *, result: str = "") -> tuple[str, float]:
     """Return the conditions that were not met when they were tested last, and when that was.
 
-    Which of them systemd forgets when it loads its units anew: then they are all named.
+    `result` is the service's `Result=`, which alone tells of an `ExecCondition=`. Which of the
+    others it was, systemd forgets when it loads its units anew: then they are all named.
     """
+    if result == "exec-condition":
+        return "ExecCondition=", seconds(values, "InactiveEnterTimestamp")
     for one in ("Assert", "Condition"):
         tested_at = seconds(values, f"{one}Timestamp")
         if not tested_at or values.get(f"{one}Result", True):

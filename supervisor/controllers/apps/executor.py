@@ -225,7 +225,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
         if failure is None and job is None:
             yield from (self._event(one, revisions) for one in steps)
             return
-        detail = str(failure) if failure else f"{job.result}: {job.detail}" if job else ""
+        detail = str(failure or job)
         event = self._event(step, revisions, ok=False, detail=detail)
         if len(steps) > 1:
             subject = f"{event.subject} and {len(steps) - 1} more"

@@ -115,7 +115,7 @@ class UnitJobs(msgspec.Struct, frozen=True, kw_only=True):
             raise Retry(f"cannot run {step.unit}: systemd has it from {path} still")
         await self.systemd.reset_failed(step.unit)
         failed = await self.words.of_job(await self._run_to_its_end(step.unit), step.unit)
-        why = f"{failed.result}: {failed.detail}" if failed else ""
+        why = str(failed or "")
         run = after_job(self.ledger.get(JobRun, step.app), step.content, step.unit, why=why)
         self.ledger.put(run, step.app)
         return failed

@@ -33,6 +33,9 @@ LONGEST_CALM_SECONDS = 600
 UNMET_SECONDS = 3600
 """After which a condition that was not met is tested again."""
 
+CONFLICT_SECONDS = 15
+"""After which is looked again whether what a unit gives way to still runs: it may be nobody's."""
+
 SETTLE_SECONDS = 30
 """A crash loop is not over because the unit runs at this very moment; for each time."""
 
@@ -138,7 +141,9 @@ def looks_again(
     """Yield when to look at these units again, although nobody may tell of them."""
     for name in names:
         state = states.get(name)
-        if state and state.unmet:
+        if state and state.gives_way:
+            yield now + CONFLICT_SECONDS
+        elif state and state.unmet:
             yield max(now, test_again_at(state.tested_at, now))
         if (at := settles_at(repairs.get(name))) > now:
             yield at

@@ -1,4 +1,7 @@
-"""How a process ended, in words: exit statuses and signals with what they mean by convention."""
+"""How a process ended, or why none began, in words.
+
+Exit statuses and signals stand with what they mean by convention.
+"""
 
 import signal
 
@@ -57,6 +60,12 @@ def result_in_words(result: str, how: str = "") -> str:
     if not how:
         return _OF_RESULTS.get(result, result)
     return f"{result}, {how}" if result == "start-limit-hit" else how
+
+
+def unmet_in_words(unmet: str) -> str:
+    """Say for what a unit was not started, by what is `unmet` of it."""
+    key, _, value = unmet.partition("=")
+    return f"{value} runs, with which it conflicts" if key == "Conflicts" else f"{unmet} is not met"
 
 
 def exit_in_words(result: str, code: int, status: int) -> str:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from supervisor.core.health.endings import result_in_words
+from supervisor.core.health.crash_backoff import CONFLICT_SECONDS
+from supervisor.core.health.endings import result_in_words, unmet_in_words
 from supervisor.core.health.release import release_id
 from supervisor.core.health.unit_health import unit_health
 from supervisor.core.health.wanted_units import failed_need, should_run
@@ -132,9 +133,12 @@ def judge(
         if name in untried:
             continue
         state = observed.unit(name)
-        if state.unmet:
+        if state.gives_way:
+            waits.append(f"{name}: {unmet_in_words(state.unmet)}")
+            looks.append(now + CONFLICT_SECONDS)
+        elif state.unmet:
             # systemd was told not to start it here: that says nothing of the revision.
-            unmet.append(f"{name} was not started: {state.unmet} is not met")
+            unmet.append(f"{name} was not started: {unmet_in_words(state.unmet)}")
         elif undone and state.active == "inactive" and state.active_since <= began:
             # What is still to be done may have stopped it, and is to start it again.
             waits.append(f"{name}: {state.active}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from supervisor.core.health import crash_backoff
-from supervisor.core.health.endings import result_in_words
+from supervisor.core.health.endings import result_in_words, unmet_in_words
 from supervisor.core.plan.draft import Draft, FileChanges
 from supervisor.core.plan.ownership import is_there, object_of
 from supervisor.core.plan.together import with_pods, with_sockets
@@ -140,6 +140,9 @@ def _plan_one(
     elif state.active in _MOVING or state.job:
         word = "systemd is restarting it" if state.sub == "auto-restart" else state.active
         draft.waiting.append(unit_need(state.name, word))
+    elif state.gives_way and seen.old is not None:
+        if change:
+            draft.waiting.append(unit_need(state.name, unmet_in_words(state.unmet)))
     elif change or (seen.old is None and not ended_well):
         _start(draft, seen, change or "new")
     elif state.unmet:

@@ -77,7 +77,7 @@ def app_status(
                     container=_container_of(unit, name),
                     job=state.job,
                     wanted=name in should,
-                    unmet=state.unmet,
+                    unmet=state.unmet if name in should or not state.gives_way else "",
                     result=state.result if state.active == "failed" else "",
                     ended=ending.how,
                     log=ending.lines,
@@ -112,11 +112,7 @@ def app_status(
     waiting = [_with_error(need, image_error) for need in verdict.waiting]
     waiting.extend(_paused(one) for one in units if one.paused)
     met = {unit.name for unit in units if not unit.unmet}
-    waiting.extend(
-        unit_need(name, f"{job.result}{': ' if job.detail else ''}{job.detail}")
-        for name, job in broken.items()
-        if name in met
-    )
+    waiting.extend(unit_need(name, str(job)) for name, job in broken.items() if name in met)
     settling = [one for one in units if one.wanted and settles_at(repairs.get(one.name)) > now]
     waiting.extend(
         Need(

@@ -41,6 +41,11 @@ def test_what_was_not_tested_or_is_met_is_not_unmet(values: dict[str, Any]) -> N
     assert unmet_condition(values) == ("", 0.0)
 
 
+def test_what_a_command_of_its_own_said_is_a_condition_too() -> None:
+    values = {"ConditionResult": True, "InactiveEnterTimestamp": 7_000_000}
+    assert unmet_condition(values, result="exec-condition") == ("ExecCondition=", 7.0)
+
+
 def test_an_assertion_is_one_too() -> None:
     values = {
         "AssertResult": False,
