@@ -164,6 +164,30 @@ async def test_the_jobs_of_many_units_are_begun_in_turns(world):
         assert max(turns) <= 50
 
 
+async def test_no_more_jobs_are_begun_than_systemd_keeps_up_with(world):
+    world.machine.images.add("img:1")
+    world.reader.put("home", {f"apps/big/b{n}.container": "image=img:1" for n in range(500)})
+    asked, most, reset, units = set(), [], world.systemd.reset_failed, world.systemd.units
+
+    async def resets(unit):
+        asked.add(unit)
+        most.append(len(asked))
+        await asyncio.sleep(1)
+        asked.remove(unit)
+        await reset(unit)
+
+    async def reads(names, **more):
+        before = set(asked)
+        while before & asked:  # noqa: ASYNC110  # its answers keep the order
+            await asyncio.sleep(0.1)
+        return await units(names, **more)
+
+    world.systemd.reset_failed, world.systemd.units = resets, reads
+    async with world.running():
+        assert len(world.machine.running) == 500
+        assert max(most) <= 50
+
+
 async def test_what_many_units_came_to_is_worked_out_beside_the_event_loop(world):
     world.reader.put("home", {f"apps/big/b{n}.service": "" for n in range(200)})
     asked, ports = [], world.ports

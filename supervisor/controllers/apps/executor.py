@@ -13,7 +13,6 @@ from itertools import groupby
 from typing import assert_never
 
 import anyio
-import anyio.lowlevel
 import msgspec
 
 from supervisor.controllers.apps.secrets import SecretController
@@ -69,7 +68,7 @@ _BYTES_AT_ONCE = 4 << 20
 """Contents of files that are held in memory at a time, unless a single one is larger."""
 _FILES_AT_ONCE = 256
 _BEGUN_AT_ONCE = 50
-"""Jobs that are begun in one turn of the event loop."""
+"""Jobs that are begun before systemd has to have answered: what waits for room is dear."""
 _SILENT = (
     *(OpenManifest, SealManifest, TryRevision),
     *(PullImage, OrderCertificate, InstallCertificate, RestoreVolumes),
@@ -169,7 +168,7 @@ class Executor(msgspec.Struct, frozen=True, kw_only=True):
                     for at, step in enumerate(together, 1):
                         tasks.start_soon(self._carry_out, [step], outcome, revisions)
                         if at % _BEGUN_AT_ONCE == 0:
-                            await anyio.lowlevel.checkpoint()
+                            await self.jobs.asked(together[at - 1])
 
     @staticmethod
     def _is_cut(step: Step, outcome: Outcome) -> bool:

@@ -3,7 +3,10 @@
 Serves `controllers.apps.executor`. What a unit said at the end of a job that failed is part of why.
 """
 
+from contextlib import suppress
+
 import anyio
+import anyio.lowlevel
 import msgspec
 
 from supervisor.controllers.apps.last_words import LastWords
@@ -22,8 +25,10 @@ from supervisor.model.plan import (
     RestartUnit,
     RunJob,
     StartUnit,
+    Step,
     StopUnit,
 )
+from supervisor.model.unit_name import DEFAULT_TARGET
 
 _GRACE_SECONDS = 15.0
 _AT_REST = ("inactive", "failed")
@@ -42,6 +47,15 @@ class UnitJobs(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def _start_seconds(self) -> float:
         return float(self.settings.now.repair.start_timeout)
+
+    async def asked(self, step: Step) -> None:
+        """Wait until systemd has answered what was asked of it before: its answers keep the order.
+
+        Why it does not is told to those who asked.
+        """
+        await anyio.lowlevel.checkpoint()  # they have their turn to ask
+        with suppress(Failure):
+            await self.systemd.units([getattr(step, "unit", DEFAULT_TARGET)])
 
     async def build(self, step: BuildImage) -> None:
         """Run the command that makes an image."""
