@@ -108,11 +108,13 @@ class AppRenderer(msgspec.Struct, kw_only=True):
 
     def certificates(self, one: Candidate) -> tuple[DesiredCertificate, ...]:
         """Return what a candidate that was judged asks for, be it refused."""
-        judged = self._remembered(one)
+        judged = self._remembered(one, at_any=True)
         return judged.certificates if judged else ()
 
-    def _remembered(self, one: Candidate) -> Judged | None:
+    def _remembered(self, one: Candidate, *, at_any: bool = False) -> Judged | None:
         judged = self._judged.get((one.name, one.content))
+        if at_any:
+            return judged
         if judged and judged.app and judged.app.revision != one.revision:
             judged = msgspec.structs.replace(judged, app=judged.app.at(one))
             self._judged[one.name, one.content] = judged
@@ -124,11 +126,16 @@ class AppRenderer(msgspec.Struct, kw_only=True):
         self._judged = {key: judged for key, judged in self._judged.items() if key in kept}
 
     async def judge(
-        self, candidates: Sequence[Candidate], others: Sequence[Candidate] = ()
+        self,
+        candidates: Sequence[Candidate],
+        others: Sequence[Candidate] = (),
+        *,
+        at_any: bool = False,
     ) -> dict[str, Judged]:
         """Judge these; the generator is asked about those that are not known yet.
 
-        `others` may be referred to, but are not judged themselves.
+        `others` may be referred to, but are not judged themselves. With `at_any`, the apps are at
+        the revisions at which they were judged first.
         """
         pool = {one.name: one for one in (*others, *candidates)}
         providers = _providers(pool)
@@ -140,7 +147,7 @@ class AppRenderer(msgspec.Struct, kw_only=True):
         known = {
             one.name: judged
             for one in candidates
-            if (judged := self._remembered(one)) and judged.near == near(judged.near)
+            if (judged := self._remembered(one, at_any=at_any)) and judged.near == near(judged.near)
         }
         fresh = [one for one in candidates if one.name not in known]
         if not fresh:

@@ -58,7 +58,7 @@ class ImagePins(msgspec.Struct, kw_only=True):
     ) -> tuple[list[Candidate], dict[str, Failure]]:
         """Return the candidates with the versions that were chosen; also, what failed for some."""
         self.unpinned = tuple(candidates)
-        judged = await self.renderer.judge(candidates)
+        judged = await self.renderer.judge(candidates, at_any=True)
         rules = dict(self.rules)
         for name, one in judged.items():
             if one.app:

@@ -38,7 +38,8 @@ class UnitIndex(msgspec.Struct, kw_only=True):
                         self._apps.setdefault(name, {})[app] = None
                     for name in _used(one):
                         self._users.setdefault(name, {})[app] = None
-            self.targets = frozenset[str]().union(*map(_targets, deployments.values()))
+            apps = (app for one in deployments.values() for app in one.apps)
+            self.targets = frozenset[str]().union(*{app.targets for app in apps})
             self.secrets = {
                 secret.name: name
                 for name, one in deployments.items()

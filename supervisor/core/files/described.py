@@ -30,9 +30,7 @@ class OwnKind(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_kind_of(self, path: str) -> bool:
         """Whether a relative path is that of a file of this kind."""
-        return posixpath.basename(path).removesuffix(self.suffix) != "" and path.endswith(
-            self.suffix
-        )
+        return path.endswith(self.suffix) and posixpath.basename(path) != self.suffix
 
     def describes(self, text: str) -> bool:
         """Whether it was meant for podvisor, well written or not; others use the suffix, too."""
