@@ -305,6 +305,17 @@ def test_says_in_full_once_why_a_unit_on_trial_is_down(capsys: pytest.CaptureFix
     assert lines[-2:] == [f"  ✗ {down.text}: {why}", "  db.service  failed (exit status 3)"]
 
 
+def test_of_a_unit_that_runs_it_is_not_shown_how_it_ended_before(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    unit = UnitStatus(
+        name="db.service", active="active", sub="running", up=True, ended="exit status 3"
+    )
+    app = msgspec.structs.replace(WELL.apps[0], name="database", units=(unit,))
+    lines = drawn(capsys, msgspec.structs.replace(WELL, apps=(app,)), "database")
+    assert "  db.service  active (running)" in lines
+
+
 def test_says_of_a_problem_of_its_own_for_how_long(capsys: pytest.CaptureFixture[str]) -> None:
     problem = Finding(message="notifier down cannot send: refused", fatal=False)
     incident = Incident(

@@ -264,6 +264,8 @@ def _unit_state(unit: dict[str, Any]) -> Cell:
     if unit.get("paused"):
         return (f"{unit['active']} (paused)", "bad")
     style = _STYLES.get(unit["active"], "warn" if unit.get("wanted") else "dim")
-    more = unit.get("ended") or unit.get("result") or unit.get("sub")
+    # How it ended before says nothing of one that runs.
+    ended = "" if unit.get("up") else unit.get("ended") or unit.get("result")
+    more = ended or unit.get("sub")
     said = more and more != unit["active"]
     return (f"{unit['active']} ({more})" if said else unit["active"], style)
