@@ -102,6 +102,19 @@ async def test_where_the_journal_has_not_taken_all_it_is_said_that_lines_may_be_
         assert "podvisor doctor" in incident.hint
 
 
+async def test_what_mends_damaged_storage_is_told_beside_the_last_words(crashing):
+    world = crashing
+    words = f"Error: readlink /home/pi/storage/overlay/{'7a' * 32}/diff: no such file or directory"
+    world.systemd.said[WEB] = words
+    async with world.running() as daemon:
+        world.machine.broken.add(WEB)
+        world.systemd.dies(WEB)
+        await anyio.sleep(2)
+        (unit,) = daemon.service.status().apps[0].units
+        assert unit.log == (words,)
+        assert "podman system check" in unit.more
+
+
 async def test_of_a_silent_one_nothing_is_looked_for_again_and_again(crashing):
     world = crashing
     world.systemd.said_at[WEB] = float("inf")

@@ -14,6 +14,7 @@ from supervisor.controllers.ports import Host, Podman, Systemd
 from supervisor.core.health.wanted_units import needs_failed
 from supervisor.core.status.masking import masked
 from supervisor.core.status.port_trouble import refused_port, refused_port_mend, taken_port
+from supervisor.core.status.storage_trouble import damaged_storage_mend
 from supervisor.core.status.unkept_log import unkept_log
 from supervisor.model.app import Deployment
 from supervisor.model.ending import Ending
@@ -81,8 +82,8 @@ class LastWords(msgspec.Struct, kw_only=True):
     async def told(self, words: str, unit: str) -> str:
         """Return what a unit said without what its secrets hold; `WITHHELD` if that is not known.
 
-        A unit that nobody told of may have had any of them. What is about a port gets more words:
-        who has it, or how it is had.
+        A unit that nobody told of may have had any of them. What is about a port, or about damaged
+        storage, gets more words: who has it, or how it is had.
         """
         hidden = await self.masked(words, unit)
         more = "" if hidden == WITHHELD else await self._more(hidden, unit)
@@ -117,8 +118,8 @@ class LastWords(msgspec.Struct, kw_only=True):
         return words
 
     async def _more(self, words: str, unit: str) -> str:
-        """Say who has a port that it did not get, or how one is had, and where it is asked for."""
-        more = refused_port_mend(words)
+        """Say how what was in its way is mended; of a port, who has it and who asks for it."""
+        more = refused_port_mend(words) or damaged_storage_mend(words)
         port = refused_port(words)
         if taken := taken_port(words):
             port = taken.port
