@@ -12,8 +12,8 @@ from typing import NamedTuple, TypeVar
 from msgspec.structs import replace
 
 from supervisor.adapters.quadlet.runner import Crashed, Runner
+from supervisor.adapters.quadlet.stage import staged_files
 from supervisor.core.files.names import is_drop_in
-from supervisor.core.render.generator_errors import is_staged
 from supervisor.kit.process import Completed
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding, Retry
@@ -37,7 +37,7 @@ async def find_culprits(
     """
     trial = _Trial(runner, contents)
     await _blame_own(runner, trial, crash)
-    files = [(app, file) for app in apps for file in app.files if is_staged(file.path, file.kind)]
+    files = [(app, file) for app in apps for file in staged_files(app, contents)]
     files.sort(key=lambda one: (_order(one[1].path), one[0].name))
     found: dict[str, tuple[Finding, ...]] = {}
     if not await trial.crashes(files):

@@ -37,6 +37,7 @@ from supervisor.model.app import Candidate, DesiredApp
 from supervisor.model.errors import Finding, Retry
 from supervisor.model.generated import Generated
 from supervisor.model.quadlet import UnitKind
+from supervisor.model.source import FileKind
 
 _REMEMBERED = 4
 _REMEMBERED_CRASHES = 256
@@ -172,7 +173,11 @@ class QuadletGenerator(msgspec.Struct):
             del self._crashes[next(iter(self._crashes))]
 
     def _crash_key(self, app: Candidate) -> object:
-        staged = tuple((one.path, one.oid) for one in app.files if is_staged(one.path, one.kind))
+        # What links lead to is staged, too.
+        whole = any(one.kind is FileKind.SYMLINK for one in app.files)
+        staged = tuple(
+            (one.path, one.oid) for one in app.files if whole or is_staged(one.path, one.kind)
+        )
         return (self.runner.known_version, app.name, app.source, app.root, staged)
 
 

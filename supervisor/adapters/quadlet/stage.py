@@ -10,11 +10,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
+from supervisor.core.files.linked import links_of, shaping_by_link
 from supervisor.core.render.generator_errors import is_staged
 from supervisor.kit.folders import remove_tree
 from supervisor.kit.links import resolve
 from supervisor.model.app import Candidate
-from supervisor.model.source import FileKind
+from supervisor.model.source import FileKind, TreeFile
 
 # Sorts behind every app's name: of two files of one name the generator takes the first.
 _USERS_OWN = "~own"
@@ -64,9 +65,7 @@ def _stand(folder: Path, app: Candidate, contents: Mapping[str, bytes]) -> set[s
     names: set[str] = set()
     links: dict[str, str] = {}
     folder.mkdir(mode=0o700)
-    for file in app.files:
-        if not is_staged(file.path, file.kind):
-            continue
+    for file in staged_files(app, contents):
         if file.kind is FileKind.SYMLINK:
             links[file.path] = os.fsdecode(contents.get(file.oid, b""))
             continue
@@ -83,6 +82,12 @@ def _stand(folder: Path, app: Candidate, contents: Mapping[str, bytes]) -> set[s
                 path.symlink_to(target)
                 names.add(path.name)
     return names
+
+
+def staged_files(app: Candidate, contents: Mapping[str, bytes]) -> list[TreeFile]:
+    """Return those of an app's files at which the generator looks, links followed."""
+    linked = {file for _, file in shaping_by_link(app, links_of(app, contents))}
+    return [one for one in app.files if is_staged(one.path, one.kind) or one in linked]
 
 
 def own_files(own: Path, live: Path) -> list[Path]:

@@ -20,6 +20,7 @@ from supervisor.core.files.certificate_files import (
     read_certificate_files,
 )
 from supervisor.core.files.lfs import may_be_pointer, pointers
+from supervisor.core.files.linked import links_of, shaping_by_link
 from supervisor.core.files.names import KEY_SUFFIXES, LARGEST_KEY, shapes_units
 from supervisor.core.files.secret_files import is_secret, read_secret_files
 from supervisor.core.files.templates import rendered_findings
@@ -279,8 +280,13 @@ class AppRenderer(msgspec.Struct, kw_only=True):
                     found.contents.update(some)
 
     async def _contents(self, source: str, apps: Iterable[Candidate]) -> dict[str, bytes]:
+        apps = list(apps)
         files = [file for one in apps for file in one.files if _is_read_by_generator(file)]
-        return await contents_of(self.reader, source, files)
+        found = await contents_of(self.reader, source, files)
+        linked = [file for one in apps for _, file in shaping_by_link(one, links_of(one, found))]
+        if more := [file for file in linked if file.oid not in found]:
+            found |= await contents_of(self.reader, source, more)
+        return found
 
 
 def _providers(pool: Mapping[str, Candidate]) -> dict[str, str]:

@@ -4,6 +4,7 @@ import posixpath
 from collections.abc import Callable, Iterator, Mapping
 
 from supervisor.core.files.image_context import ImageContexts
+from supervisor.core.files.linked import links_of, shaping_by_link
 from supervisor.core.files.names import PLAIN_SUFFIXES, is_drop_in, shapes_units
 from supervisor.core.files.source_paths import folders_of
 from supervisor.core.files.unitfile import Entry, UnitFile, parse, split_words
@@ -22,16 +23,14 @@ class AppFiles:
         self._contents = contents
         self._files = {file.path: file for file in app.files}
         self._folders = folders_of(self._files)
-        self._links = {
-            file.path: contents.get(file.oid, b"").decode(errors="replace")
-            for file in app.files
-            if file.kind is FileKind.SYMLINK
-        }
+        self._links = links_of(app, contents)
         self._parsed: dict[str, UnitFile] = {}
         self._ending: dict[str, list[str]] = {}
         self._drop_ins: dict[str, list[str]] = {}
         """Name of a folder of drop-ins to their paths."""
-        for path in self._files:
+        self.linked = {path: file.path for path, file in shaping_by_link(app, self._links)}
+        """Paths of unit files and drop-ins that links make, each to the file behind it."""
+        for path in dict.fromkeys((*self._files, *self.linked)):
             if is_drop_in(path):
                 folder = path.rpartition("/")[0].rpartition("/")[2]
                 self._drop_ins.setdefault(folder, []).append(path)

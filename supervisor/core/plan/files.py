@@ -141,14 +141,20 @@ def plan_folder_removal(
 def plan_fresh_load(app: DesiredApp, observed: Observed, draft: Draft) -> None:
     """Have systemd run Podman's generator where a unit that is started comes out otherwise.
 
-    No file of the app needs to have changed: there are the user's own files, and upgrades.
+    No unit file of the app needs to have changed: there are the user's own files, upgrades, and
+    files that are drop-ins by a link only.
     """
     applied = observed.applied.get(app.name)
     if applied is None or any(isinstance(step, Reload) for step in draft.steps):
         return
     # With these files systemd has loaded its units; those are restarted in turns.
     manifest = observed.app(app.name).manifest
-    is_loaded = manifest is not None and manifest.sealed and applied.content != app.content
+    is_loaded = (
+        manifest is not None
+        and manifest.sealed
+        and manifest.content == app.content
+        and applied.content != app.content
+    )
     for step in draft.steps:
         if not isinstance(step, StartUnit | RestartUnit) or step.inputs is None:
             continue

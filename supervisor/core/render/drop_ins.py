@@ -26,7 +26,7 @@ _HINT = (
 def report_reaching(reading: Reading) -> None:
     """Refuse an app with a drop-in for what is not its own."""
     files = reading.files
-    paths = [file.path for file in files.app.files]
+    paths = list(dict.fromkeys((*(file.path for file in files.app.files), *files.linked)))
     names = {posixpath.basename(path) for path in paths} | {unit.name for unit in reading.units}
     for path in paths:
         folder = posixpath.basename(posixpath.dirname(path))

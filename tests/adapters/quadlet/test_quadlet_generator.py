@@ -170,6 +170,32 @@ async def test_links_inside_the_app_are_staged_and_others_refuse_it(bench: Bench
     assert answer.findings["bad"][0].path == "apps/bad/s.container"
 
 
+@pytest.mark.parametrize(
+    ("link", "target", "behind", "read"),
+    [
+        ("web.container.d", "common", "common/1.conf", "web.container.d/1.conf"),
+        ("web.container.d/1.conf", "../c/x", "c/x", "web.container.d/1.conf"),
+        ("db.container", "variants/db", "variants/db", "db.container"),
+    ],
+)
+async def test_what_a_link_makes_a_unit_file_or_a_drop_in_is_staged_with_it(
+    bench, link, target, behind, read
+):
+    app = bench.app("one", {**WEB, behind: "[Container]\n"}, {link: target})
+    async with bench.generator.runner.staged([app], bench.contents) as folder:
+        assert (folder / "one" / read).read_text() == "[Container]\n"
+
+
+async def test_it_is_asked_again_when_what_a_link_leads_to_has_changed(bench):
+    link = {"db.container": "variants/db"}
+    app = bench.app("one", {"variants/db": "[Container]\nPANIC=1\n"}, link)
+    answer = await bench.generator.generate([app], contents=bench.contents)
+    assert answer.findings["one"][0].fatal
+    app = bench.app("one", {"variants/db": "[Container]\nImage=i\n"}, link)
+    answer = await bench.generator.generate([app], contents=bench.contents)
+    assert "one" not in answer.findings
+
+
 async def test_plain_units_alone_need_no_generator_run(bench: Bench) -> None:
     app = bench.app("one", {"a.service": "[Service]\nExecStart=/bin/true\n"})
     answer = await bench.generator.generate([app], contents=bench.contents)

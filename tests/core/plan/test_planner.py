@@ -323,6 +323,20 @@ def test_a_unit_of_others_is_never_taken_over(machine):
     assert "rename one of them" in finding.hint
 
 
+def test_a_file_that_is_a_drop_in_by_a_link_only_is_loaded_before_the_restart(machine):
+    """By its path nothing tells that systemd's generator reads it; by what comes out it does."""
+    old = app("blog", container("web", version="1"), data={"common/1.conf": "a"})
+    new = app("blog", container("web", version="2"), revision="r2", data={"common/1.conf": "b"})
+    of_old = {file.path: file for file in old.files}
+    same = tuple(of_old.get(file.path, file) for file in new.files if file.path == "web.container")
+    new = msgspec.structs.replace(
+        new, files=(*same, *(one for one in new.files if one.path == "common/1.conf"))
+    )
+    do(machine, deploy(old))
+    (reload,) = steps([machine.plan([deploy(new, old)])], Reload)
+    assert "web.service comes out of Podman's generator otherwise" in reload.reason
+
+
 @pytest.mark.parametrize("path", ["/home/pi/web.container", "/home/pi/web.service"])
 def test_what_was_started_as_others_define_it_is_started_anew_when_their_file_is_gone(
     machine, path

@@ -20,6 +20,16 @@ def reading(*paths: str, made: tuple[str, ...] = ()) -> Reading:
     return one
 
 
+@pytest.mark.parametrize("link", ["container.d", "web-.container.d"])
+def test_a_link_that_makes_a_folder_reach_beyond_its_app_is_refused(link: str) -> None:
+    texts = {"web.container": "", "common/1.conf": ""}
+    one = Reading(AppFiles(*from_texts("web", texts, links={link: "common"})))
+    report_reaching(one)
+    (finding,) = one.findings
+    assert finding.fatal
+    assert finding.path == f"apps/web/{link}/1.conf"
+
+
 @pytest.mark.parametrize(
     ("drop_in", "said", "hint"),
     [
