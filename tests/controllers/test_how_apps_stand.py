@@ -8,6 +8,7 @@ import pytest
 
 from supervisor.controllers.operator.service import ControlService
 from supervisor.model.events import EventKind
+from supervisor.model.health import Health
 from supervisor.model.observed import JobFailed, UnitState
 from supervisor.model.rollout import Outcome
 from supervisor.model.setting_types import Seconds
@@ -111,6 +112,18 @@ async def test_a_unit_is_shown_as_it_is_before_its_pass_has_heard_of_it(world):
         assert app.state is AppState.CHANGING
         assert (app.units[0].active, app.units[0].up) == ("failed", False)
         assert waiting(app) == ("web.service: failed",)
+
+
+async def test_a_unit_that_went_down_is_not_shown_as_healthy(world):
+    async with world.running() as daemon:
+        await world.push(daemon, {"web/web.container": "v=1 health=30"})
+        await anyio.sleep(120)
+        (unit,) = (await asked(daemon.service)).units
+        assert (unit.health, unit.health_since > 0) == (Health.HEALTHY, True)
+        world.machine.running.clear()
+        world.machine.failed.add("web.service")
+        (unit,) = (await asked(daemon.service)).units
+        assert (unit.active, unit.health, unit.health_since) == ("failed", Health.NONE, 0.0)
 
 
 async def test_a_systemd_that_cannot_be_asked_keeps_nobody_from_the_status(world):

@@ -195,6 +195,11 @@ def as_it_is(status: AppStatus, units: Mapping[str, UnitState]) -> AppStatus:
 def _as_it_is(unit: UnitStatus, state: UnitState | None) -> UnitStatus:
     if state is None or unit.failed_instances:
         return unit
+    if unit.up and not state.is_up:
+        # What is known of its health is that of a container that is gone.
+        unit = msgspec.structs.replace(
+            unit, health=Health.NONE, health_since=0.0, health_streak=0, health_output=""
+        )
     return msgspec.structs.replace(
         unit,
         active=state.active,
