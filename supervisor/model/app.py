@@ -139,6 +139,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """For a `.build`: WorkingDirectory= of the generated unit; absolute, empty if none."""
     health_interval: float = 0.0
     """Seconds between two of its health checks as declared; 0 if it declares none."""
+    up_once_healthy: bool = False
+    """Whether its start ends with the first good one (`Notify=healthy`)."""
     log_driver: str = ""
     """Where its containers' words go, if that is said and is not the journal: `k8s-file` …"""
     log_file: str = ""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import msgspec
 
 from supervisor.core.health.crash_backoff import CONFLICT_SECONDS
-from supervisor.core.health.endings import result_in_words, unmet_in_words
+from supervisor.core.health.endings import START_TIMEOUT, result_in_words, unmet_in_words
 from supervisor.core.health.release import release_id
 from supervisor.core.health.unit_health import unit_health
 from supervisor.core.health.wanted_units import failed_need, should_run
@@ -307,7 +307,9 @@ def _failure(
     """
     cause = observed.because(name)
     if state.active == "failed":
-        return f"{name} {how_failed(state, observed)}"
+        is_unwell = unit.up_once_healthy and observed.ending(name).how == START_TIMEOUT
+        till_then = "; no health check of it was good till then" if is_unwell else ""
+        return f"{name} {how_failed(state, observed)}{till_then}"
     if state.is_up and state.load not in {"loaded", "merged"}:
         return f"{name} runs on as what it was: systemd has its unit as {state.load}"
     # systemd's counter begins with the last start; what it did before the trial is not its fault.

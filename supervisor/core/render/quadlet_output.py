@@ -147,6 +147,7 @@ def _read_unit(
         build_command=tuple(map(place.to_live, command)) if kind is UnitKind.BUILD else (),
         build_folder=place.to_live(folder) if kind is UnitKind.BUILD else "",
         health_interval=_health_interval(command) if kind is UnitKind.CONTAINER else 0.0,
+        up_once_healthy="--sdnotify=healthy" in command,
         **_log(command),
         idle_interval=own.idle_interval,
         adopt=own.adopt,

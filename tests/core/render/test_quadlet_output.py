@@ -620,3 +620,14 @@ def test_where_what_a_container_writes_goes(options: str, driver: str, file: str
     )
     (unit,) = reading.units
     assert (unit.log_driver, unit.log_file) == (driver, file)
+
+
+@pytest.mark.parametrize(("options", "waits"), [("--sdnotify=healthy", True), ("", False)])
+def test_whether_a_start_ends_with_the_first_good_check(options: str, *, waits: bool) -> None:
+    reading = reading_of({"web.container": "[Container]\nImage=x"})
+    text = f"[Unit]\nSourcePath={PLACE.stage}/app/web.container\n[X-Container]\n[Service]\n"
+    read_units(
+        f"---web.service---\n{text}ExecStart=podman run {options} x", {"app": reading}, PLACE
+    )
+    (unit,) = reading.units
+    assert unit.up_once_healthy is waits
