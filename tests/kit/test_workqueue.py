@@ -13,7 +13,7 @@ from supervisor.kit import alarm
 from supervisor.kit.alarm import next_multiple
 from supervisor.kit.workqueue import WorkQueue
 from tests.examples import scaled
-from tests.fakes.virtual_time import VIRTUAL_TIME, virtual_loop
+from tests.fakes.virtual_time import VIRTUAL_TIME, VirtualLoop
 
 
 @pytest.fixture
@@ -218,7 +218,7 @@ async def test_whoever_names_a_key_does_not_wait_for_a_burst_to_end():
 
 
 def on_a_virtual_clock(work):
-    loop = virtual_loop()
+    loop = VirtualLoop()
     try:
         return loop.run_until_complete(work)
     finally:
@@ -268,7 +268,7 @@ class Queue(RuleBasedStateMachine):
 
     def __init__(self):
         super().__init__()
-        self.loop = virtual_loop()
+        self.loop = VirtualLoop()
         self.running = set()
         self.owed = {}
         """Key to the latest time at which its next pass begins."""
