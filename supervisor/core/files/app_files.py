@@ -11,8 +11,11 @@ from supervisor.core.files.unitfile import Entry, UnitFile, parse, split_words
 from supervisor.kit.links import resolve
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding
+from supervisor.model.quadlet import QUADLETS
 from supervisor.model.source import FileKind
 from supervisor.model.unit_name import template_of
+
+_OF_QUADLET = tuple(f"{suffix}.d" for suffix in QUADLETS)
 
 
 class AppFiles:
@@ -33,6 +36,8 @@ class AppFiles:
         for path in dict.fromkeys((*self._files, *self.linked)):
             if is_drop_in(path):
                 folder = path.rpartition("/")[0].rpartition("/")[2]
+                if path not in self._files and not folder.endswith(_OF_QUADLET):
+                    continue  # podvisor gives systemd files, and this is none of the app's own
                 self._drop_ins.setdefault(folder, []).append(path)
 
     def holds(self, path: str) -> bool:

@@ -26,7 +26,8 @@ _HINT = (
 def report_reaching(reading: Reading) -> None:
     """Refuse an app with a drop-in for what is not its own."""
     files = reading.files
-    paths = list(dict.fromkeys((*(file.path for file in files.app.files), *files.linked)))
+    own = {file.path: file for file in files.app.files}
+    paths = list(own | dict.fromkeys(files.linked))
     names = {posixpath.basename(path) for path in paths} | {unit.name for unit in reading.units}
     for path in paths:
         folder = posixpath.basename(posixpath.dirname(path))
@@ -34,7 +35,11 @@ def report_reaching(reading: Reading) -> None:
         stem, _, suffix = unit.rpartition(".")
         if not is_drop_in(path) or suffix not in _OF_QUADLET | _OF_SYSTEMD:
             continue
-        if not stem and suffix in _OF_SYSTEMD:
+        if path in files.linked and path not in own and suffix in _OF_SYSTEMD:
+            message = f"{folder} has no effect: it is a link to a folder"
+            hint = "make it a folder; the files in it may be links"
+            reading.report(message, path=path, hint=hint, fatal=False)
+        elif not stem and suffix in _OF_SYSTEMD:
             message = f"{folder} has no effect: podvisor gives systemd drop-ins of single units"
             hint = f"name the folder after one unit of this app, such as web.{suffix}.d"
             reading.report(message, path=path, hint=hint, fatal=False)

@@ -30,6 +30,16 @@ def test_a_link_that_makes_a_folder_reach_beyond_its_app_is_refused(link: str) -
     assert finding.path == f"apps/web/{link}/1.conf"
 
 
+def test_a_linked_folder_of_which_systemd_learns_nothing_is_told_of() -> None:
+    texts = {"web.service": "[Service]\nExecStart=/bin/true\n", "common/1.conf": "[Service]\n"}
+    one = Reading(AppFiles(*from_texts("web", texts, links={"web.service.d": "common"})))
+    report_reaching(one)
+    (finding,) = one.findings
+    assert not finding.fatal
+    assert finding.message == "web.service.d has no effect: it is a link to a folder"
+    assert one.files.drop_ins("web.service") == []
+
+
 @pytest.mark.parametrize(
     ("drop_in", "said", "hint"),
     [
