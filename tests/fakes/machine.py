@@ -102,6 +102,8 @@ class Machine:
     loaded: Loaded = field(default_factory=Loaded)
     places: dict[str, str] = field(default_factory=dict)
     """Unit to the file that it was loaded from."""
+    masked: set[str] = field(default_factory=set)
+    """Units that somebody masked."""
     foreign: dict[str, str] = field(default_factory=dict)
     """Unit to the file of somebody else's that defines it."""
     running: dict[str, str] = field(default_factory=dict)
@@ -191,6 +193,8 @@ class Machine:
             replicas = {unit.name for unit in one.units if unit.has_replicas}
             units |= {name for name in self.running if template_of(name) in replicas}
             names.update({unit: self.state(unit) for unit in units})
+            for unit in units & self.masked:
+                names[unit] = msgspec.structs.replace(names[unit], load="masked")
         targets = frozenset({"default.target", "timers.target"})
         return Observed(
             units=names,

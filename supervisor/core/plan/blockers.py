@@ -8,12 +8,22 @@ from supervisor.model.errors import Finding
 from supervisor.model.observed import Observed, PodmanObject
 from supervisor.model.quadlet import UnitKind
 
+_OWN = ("podvisor.service", "podvisor-web.service", "podvisor-web.socket")
+_SYSTEM = ("/usr/", "/lib/")
+"""Where packages put their units: nobody is to remove one there."""
+
 
 def blockers(app: DesiredApp, observed: Observed) -> list[Finding]:
     """Names that are taken by what podvisor does not own."""
     mine = observed.app(app.name).units
     findings = []
     for unit in app.units:
+        if masked := _masked(unit, observed):
+            as_it_was = "" if masked in observed.foreign else "--runtime "
+            message = f"{masked} is masked: systemd does not start it, whatever it says"
+            hint = f"`systemctl --user unmask {as_it_was}{masked}`"
+            findings.append(app.finding(message, app.source_path(unit.path), hint))
+            continue
         taken = _taken_by(unit, app.name, mine, observed)
         if taken:
             what, mend = taken
@@ -22,6 +32,12 @@ def blockers(app: DesiredApp, observed: Observed) -> list[Finding]:
     findings.extend(_foreign_files(app, observed))
     findings.extend(_closed_folders(app, observed))
     return findings
+
+
+def _masked(unit: DesiredUnit, observed: Observed) -> str:
+    """Return the name under which somebody masked it, empty if nobody did."""
+    names = (unit.name, *unit.runtime_names)
+    return next((name for name in names if observed.unit(name).load == "masked"), "")
 
 
 def _closed_folders(app: DesiredApp, observed: Observed) -> Iterator[Finding]:
@@ -85,6 +101,9 @@ def _taken_by(
         path = "" if state.path.startswith(f"{observed.owned_root}/") else state.path
     if path:
         mend = f"rename one of them; or stop it and remove {path}, to have podvisor's in its place"
+        if unit.name in _OWN or path.startswith(_SYSTEM):
+            whose = "podvisor itself" if unit.name in _OWN else "the system's"
+            mend = f"give yours another name: that one is {whose}"
         return f"unit {unit.name} exists already ({path})", mend
     if unit.kind is UnitKind.CONTAINER:
         for container in observed.inventory.containers or ():

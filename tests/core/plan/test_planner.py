@@ -323,6 +323,37 @@ def test_a_unit_of_others_is_never_taken_over(machine):
     assert "rename one of them" in finding.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "path", "said"),
+    [
+        ("dbus", "/usr/lib/systemd/user/dbus.service", "that one is the system's"),
+        ("podvisor", "/home/pi/.config/systemd/user/podvisor.service", "is podvisor itself"),
+    ],
+)
+def test_nobody_is_told_to_remove_what_the_machine_needs(machine, name, path, said):
+    blog = app("blog", container(name))
+    machine.foreign = {f"{name}.service": path}
+    (verdict,) = machine.plan([deploy(blog)]).verdicts
+    (finding,) = verdict.findings
+    assert said in finding.hint
+    assert "remove" not in finding.hint
+
+
+@pytest.mark.parametrize("how", ["", "--runtime "])
+def test_a_unit_that_somebody_masked_is_told_with_what_undoes_that(machine, how):
+    blog = app("blog", container("web"))
+    do(machine, deploy(blog))
+    if not how:
+        machine.foreign = {"web.service": "/home/pi/.config/systemd/user/web.service"}
+    machine.masked.add("web.service")
+    new = app("blog", container("web", version="2"), revision="r2")
+    plan = machine.plan([deploy(new, blog)])
+    assert plan.steps == ()
+    (finding,) = plan.verdicts[0].findings
+    assert finding.message == "web.service is masked: systemd does not start it, whatever it says"
+    assert finding.hint == f"`systemctl --user unmask {how}web.service`"
+
+
 def test_a_file_that_is_a_drop_in_by_a_link_only_is_loaded_before_the_restart(machine):
     """By its path nothing tells that systemd's generator reads it; by what comes out it does."""
     old = app("blog", container("web", version="1"), data={"common/1.conf": "a"})
