@@ -42,6 +42,11 @@ FILES = {
     "ExecReload=/bin/sh -c 'touch %h/reloaded'\n",
     "ct-no-reload.service": "[Service]\nExecStart=/bin/sleep 1000\n"
     "ExecReload=/bin/sh -c 'echo it will not; exit 3'\n",
+    "ct-foe.service": "[Unit]\nConflicts=ct-other.service\n"
+    "[Service]\nType=oneshot\nExecStart=/bin/sleep 1000\nTimeoutStartSec=60\n",
+    "ct-keeper.service": "[Unit]\nWants=ct-unwilling.service\nAfter=ct-unwilling.service\n"
+    "[Service]\nExecStart=/bin/sleep 1000\n",
+    "ct-unwilling.service": "[Service]\nExecCondition=/bin/false\nExecStart=/bin/sleep 1000\n",
     "ct-many@.service": "[Service]\nExecStart=/bin/sleep 1000\n",
     "ct-odd\\x2dname@.service": "[Service]\nExecStart=/bin/sleep 1000\n",
 }
@@ -94,6 +99,26 @@ async def states(manager: SystemdManager) -> None:
     assert (ok.load, ok.active) == ("loaded", "inactive"), ok
     assert ok.path == str(UNITS / "ct-ok.service") or ok.path == str(OWNED / "ct-ok.service"), ok
     assert not ok.ever_started
+
+
+async def what_keeps_one_down(manager: SystemdManager) -> None:
+    async def unmet(name: str) -> str:
+        return (await manager.units([name], details=[name]))[name].unmet
+
+    assert await manager.start("ct-other.service", timeout_seconds=60) is None
+    assert await unmet("ct-other.service") == ""
+    systemctl("start", "--no-block", "ct-foe.service")
+    with anyio.fail_after(60):
+        while await unmet("ct-other.service") != "Conflicts=ct-foe.service":
+            await anyio.sleep(0.05)
+    assert await manager.stop("ct-foe.service", timeout_seconds=60) is None
+    assert await unmet("ct-other.service") == ""
+
+    await manager.start("ct-keeper.service", timeout_seconds=60)  # else systemd forgets it
+    found = await manager.units(["ct-unwilling.service"], details=["ct-unwilling.service"])
+    unwilling = found["ct-unwilling.service"]
+    assert (unwilling.active, unwilling.unmet) == ("inactive", "ExecCondition="), unwilling
+    assert unwilling.tested_at > 0
 
 
 async def jobs(manager: SystemdManager) -> None:
@@ -529,7 +554,7 @@ async def main() -> None:
 
 
 PARTS = (
-    *(states, jobs, unit_reloads, job_ends, run_once, files),
+    *(states, what_keeps_one_down, jobs, unit_reloads, job_ends, run_once, files),
     *(reloads, watching, coming_and_going, losses, five_hundred, churn),
 )
 uvloop.run(main())  # as the daemon does
