@@ -389,6 +389,24 @@ async def test_a_held_app_keeps_its_images(world):
         assert running(world) == C
 
 
+async def test_a_revert_ends_a_hold_and_images_move_on(world):
+    async with world.running() as daemon:
+        await at(world, daemon, A)
+        await world.push(daemon, {"web/web.container": f"v=2 image={IMAGE} track=digest"})
+        await settle(daemon)
+        await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
+        await settle(daemon)
+        await tell(world, daemon, B)
+        await settle(daemon)
+        assert running(world) == A
+        await world.push(daemon, ONE)
+        await anyio.sleep(PULL + 2)
+        await settle(daemon)
+        assert app(daemon).held is None
+        assert running(world) == B
+        assert app(daemon).state is AppState.READY
+
+
 async def test_a_suspended_app_keeps_its_images_until_that_ends_by_itself(world):
     async with world.running() as daemon:
         await at(world, daemon, A)

@@ -431,6 +431,23 @@ async def test_a_person_rolls_back_and_is_not_overruled(world):
         assert daemon.board.apps["web"].held is None
 
 
+async def test_a_revert_ends_the_hold_and_touches_nothing(world):
+    """The source asks for what runs: whatever is pushed next is newer, as what was left is."""
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
+        await deployed(world, daemon, TWO)
+        await daemon.service.rollback(OrderRequest(apps=("web",)), nothing)
+        jobs = len(world.systemd.jobs)
+        await deployed(world, daemon, ONE)
+        assert state(daemon) is AppState.READY
+        assert daemon.board.apps["web"].held is None
+        assert world.systemd.jobs[jobs:] == []
+        assert "its source asks for that" in world.events(EventKind.RESUMED)[-1].reason
+        await deployed(world, daemon, TWO)
+        assert unit(world) == "v=2"
+        assert state(daemon) is AppState.READY
+
+
 @pytest.mark.parametrize("newest", ["refuse=why", "image=img:9"])
 async def test_a_rollback_outlives_commits_that_do_not_touch_the_app(world, newest):
     """Also if what the source asks for was never tried here."""

@@ -47,7 +47,7 @@ from supervisor.model.plan import (
     TryRevision,
     Verdict,
 )
-from supervisor.model.rollout import Gate, GateState
+from supervisor.model.rollout import Gate, GateState, Hold
 from supervisor.model.status import AppStatus
 
 _STUCK_SECONDS = 5.0
@@ -206,8 +206,11 @@ class Concluder(msgspec.Struct, kw_only=True):
         repairs = self.ledger.repairs()
         self.planner.note(name, end.failure)
         if not end.failure:
-            before = self.ledger.applied_app(name)
+            before, hold = self.ledger.applied_app(name), self.ledger.get(Hold, name)
             self.recorder.record(deployment, verdict, before, observed)
+            if hold and self.ledger.get(Hold, name) is None:
+                self.desired_state.images_changed()  # newer versions of them may come
+                end.requeue_now.add(name)
             if deployment.updates and self.ledger.applied_app(name) != before:
                 end.requeue_now.add(name)  # they may come now
         if any(isinstance(step, TryRevision) for step in steps):

@@ -215,8 +215,10 @@ class Recorder(msgspec.Struct, kw_only=True):
         # A person may have ordered it since this pass began.
         if hold and newest and deployment.held is None and newest.base != hold.base:
             self.ledger.drop(Hold, deployment.name)
-            reason = f"no longer held at {hold.held_at}: there is a newer revision"
             now = deployment.wanted_revision
+            is_back = now == hold.revision
+            why = "its source asks for that again" if is_back else "there is a newer revision"
+            reason = f"no longer held at {hold.held_at}: {why}"
             self.ledger.log(EventKind.RESUMED, app=hold.app, revision=now, reason=reason)
 
     def forget_old_trials(self, app: str) -> None:

@@ -47,12 +47,15 @@ class RevisionHistory(msgspec.Struct, frozen=True, kw_only=True):
         return one
 
     def held(self, one: Candidate) -> tuple[Candidate, Hold | None]:
-        """Return what an app is held at, if it is, else itself; a hold ends with anything newer."""
+        """Return what an app is held at, if it is, else itself.
+
+        A hold ends with anything newer, be it what it is held at: a revert.
+        """
         hold = self.ledger.get(Hold, one.name)
         if hold is None:
             return one, None
         for other in self.ledger.rollouts(one.name):
-            if other.release == hold.release and one.base in {hold.base, other.base}:
+            if other.release == hold.release and one.base == hold.base:
                 return Candidate.of(other), hold
         return one, None
 
