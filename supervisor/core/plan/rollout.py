@@ -175,20 +175,32 @@ def take_back(
     trial = gate.trial_of(wanted, observed) if wanted else None
     if wanted is None or trial is None:
         return
-    blamed = _blamed(wanted, images_between(deployment.last_good, wanted), word.unit)
+    new = images_between(deployment.last_good, wanted)
+    blamed = blamed_of(wanted, new, word.unit, observed)
     failed = msgspec.structs.replace(gate.ended(trial, word, now), blamed=blamed, was_good=False)
     reason = f"{in_words_of(wanted, deployment.last_good)} failed: {word.reason}"
     draft.steps.append(Quarantine(app=wanted.name, failed=failed, reason=reason))
     draft.findings.extend(_findings(deployment, failed))
 
 
-def _blamed(wanted: DesiredApp, new: tuple[Pin, ...], unit: str) -> tuple[Pin, ...]:
+def blamed_of(
+    wanted: DesiredApp, new: tuple[Pin, ...], unit: str, observed: Observed
+) -> tuple[Pin, ...]:
     """Say which of the new versions of images is not to be chosen again, as this unit failed.
 
-    If it is not the one at fault, what is left of them fails in its turn.
+    That of what it needs, if that is down; else its own. If it is not the one at fault, what is
+    left of them fails in its turn.
     """
-    failed = wanted.runtime_units.get(unit)
-    return tuple(pin for pin in new if failed and pin.runs in failed.images) or new
+    units = wanted.runtime_units
+    failed = units.get(unit)
+    if failed is None:
+        return new
+    needs = (units[one] for one in failed.requires if one in units)
+    down = (one for one in needs if not any(observed.unit(n).is_up for n in one.runtime_names))
+    for one in (*down, failed):
+        if pins := tuple(pin for pin in new if pin.runs in one.images):
+            return pins
+    return new
 
 
 def quarantined(deployment: Deployment, observed: Observed) -> Iterator[Finding]:
