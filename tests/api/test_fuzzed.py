@@ -18,6 +18,7 @@ from supervisor.api.openapi import document
 from tests.fakes import fuzzer
 from tests.fakes.control_service import TOKEN, Served, served
 
+pytestmark = pytest.mark.once
 PATIENCE_SECONDS = 300
 
 

@@ -69,6 +69,7 @@ def test_each_command_has_a_man_page() -> None:
     assert {path.name for path in MAN_PAGES} == {"podvisor.1", *names}
 
 
+@pytest.mark.once
 @pytest.mark.skipif(not shutil.which("man"), reason="there is no man here")
 def test_man_pages_are_formatted_without_a_warning() -> None:
     done = subprocess.run(

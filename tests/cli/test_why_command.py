@@ -136,6 +136,7 @@ def test_an_app_that_left_is_still_told_of(podvisor: Podvisor, ledger: SqliteLed
     assert without_moments(said.out) == ["old is gone: no longer in the source"]
 
 
+@pytest.mark.once
 def test_a_long_log_is_not_read_as_a_whole(podvisor: Podvisor, ledger: SqliteLedger) -> None:
     fill(ledger, entries=100_000)
     podvisor("why", "web")  # imports are not what is measured

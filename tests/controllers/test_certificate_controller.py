@@ -580,6 +580,7 @@ async def test_what_nobody_asks_for_any_more_when_its_turn_comes_is_not_ordered(
         assert sorted(one.name for one in house.issuer.orders) == ["c0", "c1"]
 
 
+@pytest.mark.once
 async def test_many_that_have_nothing_to_do_wake_nobody(house):
     house.issuer.seconds = 0.0
     apps = [deployed(f"app{number}", asks(f"c{number}")) for number in range(200)]

@@ -61,6 +61,7 @@ async def test_a_round_asks_few_of_a_host_at_once(world):
         assert daemon.queue.is_busy() is False
 
 
+@pytest.mark.once
 async def test_a_thousand_images_of_one_host_are_spread_as_it_may_be_asked(world):
     world.registry.seconds = 0.01
     _, apps = images(world, 1_000, hosts=("docker.io",))

@@ -53,6 +53,7 @@ async def cost(world, apps):
     return first, second
 
 
+@pytest.mark.once
 async def test_ten_times_the_apps_take_no_hundred_times_the_work(tmp_path):
     from tests.controllers.conftest import World
 
@@ -95,6 +96,7 @@ async def test_who_is_out_is_gathered_as_often_for_many_apps_as_for_few(tmp_path
     assert await times(9) == await times(3)
 
 
+@pytest.mark.once
 async def test_ten_times_the_units_of_an_app_take_no_hundred_times_the_work(tmp_path):
     from tests.controllers.conftest import World
 
@@ -205,6 +207,7 @@ async def test_what_many_units_came_to_is_worked_out_beside_the_event_loop(world
     assert asked == [200, 200, 200], "the plan, the gate, and how it stands"
 
 
+@pytest.mark.once
 def test_ten_times_the_plain_units_take_no_hundred_times_the_reading():
     def took(units):
         text = b"[Service]\nExecStart=/bin/true\n"
@@ -231,6 +234,7 @@ def test_ten_times_the_plain_units_take_no_hundred_times_the_reading():
     raise AssertionError(f"{many} s of CPU, against {few} s")
 
 
+@pytest.mark.once
 def test_five_thousand_apps_are_divided_in_a_moment():
     snapshot = Snapshot(
         source="home",

@@ -513,6 +513,7 @@ async def test_after_systemd_was_executed_anew_everything_is_read_anew(
         tasks.cancel_scope.cancel()
 
 
+@pytest.mark.once
 async def test_five_hundred_units_do_not_choke_the_bus(
     bus: FakeBus, manager: SystemdManager
 ) -> None:

@@ -379,6 +379,7 @@ def test_a_policy_that_cannot_be_read_fits_nothing(pattern, tag):
     assert newest([tag], broken) == TagChoice()
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("policy", ["semver:^1.4", "semver:^99", "newest", r"regex:[\d.]+ numeric"])
 def test_twenty_thousand_tags_cost_little(policy):
     mixed = [at * 7_919 % 20_011 for at in range(20_000)]

@@ -18,6 +18,8 @@ from tests.fakes.chromium import Tab
 from tests.web.conftest import FakeService
 from tests.web.test_page import USED
 
+pytestmark = pytest.mark.once
+
 HOSTILE = "<img src=x onerror=alert(1)>\"'&\u202e{{ 7*7 }}"
 Url = Callable[[str], str]
 PAGES = (

@@ -10,6 +10,7 @@ from tests.fakes.chromium import Tab
 from tests.web.conftest import TOKEN
 from tests.web.order_service import OrderService
 
+pytestmark = pytest.mark.once
 Url = Callable[[str], str]
 AXE = """axe.run(document, { resultTypes: ["violations"] }).then((it) => it.violations.map(
     (one) => `${one.id}: ${one.nodes.map((node) => node.html)}`))"""
