@@ -4,6 +4,7 @@ Two forms are in use: up to 5.5 all errors come as one joined message at the end
 line of its own with the program's name before it. Both are read line by line.
 """
 
+import codecs
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -140,11 +141,20 @@ def _finding(files: AppFiles, path: str, words: str, *, fatal: bool) -> Finding:
     elif fatal:
         problem = next(iter(files.unit_file(path).problems), None)
         line = problem.line if problem else 0
-    said, hint = redacted(words, files), ""
+    said, hint = redacted(words, files), _encoding_hint(files.content(path) or b"")
     if named := _OF_A_REPLICA.search(words):
         name = named[1].replace("@", "-")
         hint = f"Volume={name}:/path gives each replica a volume of its own, without a .volume file"
     return files.finding(said, path=path, line=line, hint=hint, fatal=fatal)
+
+
+def _encoding_hint(content: bytes) -> str:
+    """Say it of a file that an editor saved with a mark for its encoding, which nobody sees."""
+    if content.startswith(codecs.BOM_UTF8):
+        return "it begins with a byte order mark (BOM): save it as UTF-8 without one"
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "it is UTF-16: save it as UTF-8"
+    return ""
 
 
 def _meant(files: AppFiles, path: str, words: str) -> Entry | None:

@@ -246,6 +246,22 @@ def test_volumes_of_replicas_that_are_asked_for_by_file(source: str, hint: str) 
     assert bool(finding.hint) == bool(hint)
 
 
+@pytest.mark.parametrize(
+    ("encoding", "hint"), [("utf-8-sig", "(BOM)"), ("utf-16", "it is UTF-16"), ("utf-8", "")]
+)
+def test_what_an_editor_has_saved_in_another_encoding_is_told_of_it(
+    encoding: str, hint: str
+) -> None:
+    app, contents = from_texts("app", {"web.container": "[Container]\n"})
+    mine = {oid: text.decode().encode(encoding) for oid, text in contents.items()}
+    readings = {"app": Reading(AppFiles(app, mine))}
+    words = "file contains line 1: “x” which is not a key-value pair, group, or comment"
+    read_refusals(f'converting "web.container": {words}', readings, PLACE.stage)
+    (finding,) = readings["app"].findings
+    assert hint in finding.hint
+    assert bool(finding.hint) == bool(hint)
+
+
 def test_paths_that_leave_the_app_are_refused_by_line(readings: dict[str, Reading]) -> None:
     texts = texts_of(readings["leaves"], fatal=True)
     assert [text.partition(": ")[0] for text in texts] == [
