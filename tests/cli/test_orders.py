@@ -83,6 +83,21 @@ def test_suspend_shows_what_is_held_back(podvisor: Podvisor, daemon: Any) -> Non
     assert "db" not in said.out
 
 
+def test_suspend_says_which_apps_no_boot_starts(
+    podvisor: Podvisor, daemon: Any, home: Path
+) -> None:
+    for app in ("web", "db"):
+        folder = home / f"config/containers/systemd/podvisor/{app}"
+        folder.mkdir(parents=True)
+        (folder / f"{app}@.container").write_text("[X-Podvisor]\nReplicas=3\n")
+    other = AppStatus(name="db", source="home", state=AppState.READY)
+    daemon.answer("/v1/suspend", plain(Status(running=True, version="1", apps=(SUSPENDED, other))))
+    assert (
+        "! after a boot no replica runs of web: podvisor starts" in podvisor("suspend", "web").out
+    )
+    assert "no replica runs of db, web:" in podvisor("suspend").out
+
+
 def test_suspend_says_that_it_could_not_be_written_down(podvisor: Podvisor, daemon: Any) -> None:
     trouble = Finding(
         message="cannot write the ledger: /state/ledger.db: the disk is full",

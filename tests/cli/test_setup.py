@@ -230,6 +230,25 @@ def test_undo(podvisor: Callable[..., Any], commands: Path, home: Path) -> None:
         "systemctl --user daemon-reload",
     ]
     assert "What it deployed keeps running" in said.out
+    assert "replicas" not in said.out
+
+
+@pytest.mark.parametrize("file", ["shop@.container", "shop@.container.d/number.conf"])
+def test_undo_names_the_apps_that_no_boot_starts(
+    podvisor: Callable[..., Any], commands: Path, home: Path, file: str
+) -> None:
+    own = home / "config/containers/systemd/podvisor"
+    for path, text in {
+        f"shop/web/{file}": "[X-Podvisor]\nReplicas=3\n",
+        "blog/blog@.container": "[Container]\nImage=x\n# Replicas=3\n",
+        "blog/Replicas@.txt": "Replicas=3\n",
+    }.items():
+        (own / path).parent.mkdir(parents=True, exist_ok=True)
+        (own / path).write_text(text)
+    unit = home / "config/systemd/user/podvisor.service"
+    unit.parent.mkdir(parents=True)
+    unit.touch()
+    assert "! but for replicas (shop): podvisor starts these" in podvisor("setup", "--undo").out
 
 
 class TestServiceText:

@@ -21,6 +21,7 @@ from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import NotRunning, Refused, ask
 from supervisor.cli.local.page_token import read_token
 from supervisor.cli.local.page_units import SERVICE, SOCKET, page_units
+from supervisor.cli.local.replicas import apps_with_replicas
 from supervisor.cli.local.unit_file import service_text
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import say
@@ -304,6 +305,9 @@ def _undo(hands: _Hands) -> int:
     say()
     say("What it deployed keeps running, and starts at boot. It is in")
     say(f"  {places.shown(places.quadlet_folder())}")
+    if apps := apps_with_replicas(places.quadlet_folder()):
+        say(("! ", "warn"), f"but for replicas ({', '.join(apps)}): podvisor starts these,")
+        say("  so without it none of them runs after a boot, nor comes back when it ends.")
     say("To remove an app: systemctl --user stop its units, remove its folder there, and")
     say("systemctl --user daemon-reload. Settings, ledger, lingering and podman.socket stay.")
     return codes.OK

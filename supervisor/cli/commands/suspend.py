@@ -5,8 +5,10 @@ import json
 import click
 
 from supervisor.cli import codes
+from supervisor.cli.daemon import places
 from supervisor.cli.daemon.client import ask
 from supervisor.cli.local.offers import offer
+from supervisor.cli.local.replicas import apps_with_replicas
 from supervisor.cli.local.times import seconds
 from supervisor.cli.show import screen
 from supervisor.model.incident import IncidentCode
@@ -33,7 +35,8 @@ from supervisor.model.incident import IncidentCode
 def command(apps: tuple[str, ...], length: float | None, reason: str, as_json: bool) -> int:
     """Leave these apps (all, if none is named) alone: nothing is deployed, repaired or removed.
 
-    They are still looked at: `podvisor status` shows what would be done.
+    They are still looked at: `podvisor status` shows what would be done. systemd starts them at a
+    boot as ever, but for replicas, which podvisor starts.
     """
     if length == 0:
         raise click.BadParameter("it must be more than 0", param_hint="--for")
@@ -45,7 +48,12 @@ def command(apps: tuple[str, ...], length: float | None, reason: str, as_json: b
     from supervisor.cli.show.status_view import show_apps
 
     status = json.loads(answer)
-    show_apps([one for one in status["apps"] if not apps or one["name"] in apps])
+    names = [one["name"] for one in status["apps"] if not apps or one["name"] in apps]
+    show_apps([one for one in status["apps"] if one["name"] in names])
+    down = [one for one in apps_with_replicas(places.quadlet_folder()) if one in names]
+    if down:
+        text = f"after a boot no replica runs of {', '.join(down)}: podvisor starts these"
+        screen.say(("! ", "warn"), text, ", once podvisor resume is said")
     for one in status.get("problems", ()):
         if one.get("code") == IncidentCode.LEDGER_UNWRITABLE:
             hint = "it holds until the daemon ends, or there is room before: order it again then"
