@@ -32,6 +32,7 @@ from supervisor.adapters.host.checks import Machine
 from supervisor.adapters.host.journal_writer import JournalWriter
 from supervisor.api import control, last_status
 from supervisor.controllers.isolate import leaves
+from supervisor.controllers.keys import Kind
 from supervisor.controllers.state.last_run import tell_start
 from supervisor.kit.sd_notify import Notifier
 from supervisor.model.errors import Failure, Finding, Stalled
@@ -143,6 +144,7 @@ async def _tell_ready(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
     daemon.first_pass_is_over()
     last_status.take_away(paths.questions)
     notifier.ready(daemon.board.summary())
+    daemon.queue.add(Kind.WATCHDOG)  # systemd listens for it from here on
     log.info("ready: %s", daemon.board.summary())
 
 

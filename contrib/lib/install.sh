@@ -21,7 +21,7 @@ fi
 shared=/var/cache/podvisor-python
 PYTHONOPTIMIZE=2 PYTHONPYCACHEPREFIX=$shared /opt/podvisor/bin/python -c '
 from supervisor.cli.fast.run_daemon import LOADED
-from supervisor.cli.local.bytecode import compile_all
+from supervisor.cli.local.bytecode_compiler import compile_all
 compile_all(*LOADED)'
 mkdir -p /etc/systemd/user/podvisor.service.d
 printf '[Service]\nEnvironment=PYTHONPYCACHEPREFIX=%s\n' "$shared" \

@@ -37,7 +37,7 @@ Environment=ROUND={round}
 [Install]
 WantedBy=default.target
 """
-MEMORY_LIMIT = 32 if sys.version_info < (3, 14) else 37  # Python itself takes more since
+MEMORY_LIMIT = 32
 SLEEPER = (
     "[Service]\nExecStart=/bin/sleep infinity\nRestart=no\n[Install]\nWantedBy=default.target\n"
 )

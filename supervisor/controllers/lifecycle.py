@@ -39,7 +39,7 @@ class Lifecycle(msgspec.Struct, kw_only=True):
         self._restored = await self.sources.restore()
         self.suspensions.renew_trials()
         await self.sources.watch_folders()
-        self.queue.add(Kind.WATCHDOG, Kind.WEBHOOKS, *Kind.SOURCE.keys(self.settings.now.sources))
+        self.queue.add(Kind.WEBHOOKS, *Kind.SOURCE.keys(self.settings.now.sources))
         self.resync.name()
 
     async def take_settings(self, settings: Settings) -> None:

@@ -10,10 +10,15 @@ if TYPE_CHECKING:
 
 _SET_PARENT_DEATH_SIGNAL = 1
 """prctl(2)."""
+_DONT_NEED = 4
+"""madvise(2)."""
 
 
-def call(name: str, *args: int | bytes) -> int:
-    """Call one that says by a negative number that it failed. Raises OSError."""
+def call(name: str, *args: "int | bytes | ctypes.c_void_p | ctypes.c_size_t") -> int:
+    """Call one that says by a negative number that it failed. Raises OSError.
+
+    An integer is passed as C's int, which is shorter than an address.
+    """
     import ctypes  # noqa: PLC0415  # of no use to a command that neither watches nor writes
 
     result: int = getattr(_libc(), name)(*args)
@@ -25,6 +30,16 @@ def call(name: str, *args: int | bytes) -> int:
 def end_with_parent() -> None:
     """Have this process killed when the thread that started it ends."""
     call("prctl", _SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def unmap_pages(address: int, length: int) -> None:
+    """Take these bytes' pages out of this process; they are read anew when they are used.
+
+    What the process has written there is lost. Raises OSError.
+    """
+    import ctypes  # noqa: PLC0415
+
+    call("madvise", ctypes.c_void_p(address), ctypes.c_size_t(length), _DONT_NEED)
 
 
 @cache

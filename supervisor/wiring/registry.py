@@ -18,6 +18,7 @@ from supervisor.controllers.state.disk import DiskWatch
 from supervisor.controllers.state.tally import Tally
 from supervisor.kit import backoff
 from supervisor.kit.clock import Clock
+from supervisor.kit.resident import ResidentSet
 from supervisor.kit.sd_notify import Notifier
 from supervisor.kit.workqueue import WorkQueue
 from supervisor.model.incident import IncidentCode
@@ -49,10 +50,12 @@ def reconcilers(
 ) -> Registry:
     """Name them."""
     pauses = backoff.FETCH_SECONDS
+    resident = ResidentSet()
 
     async def watchdog(_: str) -> None:
         notifier.watchdog()
         tally.sample(clock.now())
+        resident.trim()  # what happened since it was named last is mostly over
         if again := notifier.watchdog_seconds / 2:
             queue.add_by_rhythm(Kind.WATCHDOG, again, slack=again / 2)
 

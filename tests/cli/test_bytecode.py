@@ -27,10 +27,10 @@ def heavy(tmp_path: Path) -> Path:
     return tmp_path / "heavy.py"
 
 
-def started(heavy: Path, **environment: object) -> list[str]:
+def started(heavy: Path, program: str = PROGRAM, **environment: object) -> list[str]:
     """What a program says that is heavy."""
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM],
+        [sys.executable, "-c", program],
         check=True,
         capture_output=True,
         text=True,
@@ -52,6 +52,42 @@ def test_what_is_new_is_compiled_by_another_process(heavy: Path, tmp_path: Path)
     assert list((tmp_path / "cache").rglob("heavy.*.opt-2.pyc"))
     os.utime(heavy, (1e9, 1e9))  # another version was installed
     assert started(heavy, **unit) == ["began", "began", "None"]
+
+
+SMALL = """
+import sys, traceback
+import heavy
+
+print(heavy.add.__annotations__, heavy.later.__annotations__, *heavy.Weight.__annotations__)
+try:
+    heavy.add(1)
+except TypeError:
+    traceback.print_exc(file=sys.stdout)
+"""
+HEAVY = """
+class Weight:
+    kilograms: int
+
+def add(one: Weight, *more: Weight, unit: str = "kg") -> Weight:
+    return (
+        one
+        + more
+    )
+
+async def later(one: Weight) -> Weight: ...
+"""
+
+
+def test_what_nobody_reads_is_left_out_and_all_else_is_as_it_was(
+    heavy: Path, tmp_path: Path
+) -> None:
+    heavy.write_text(HEAVY)
+    unit = {"PYTHONOPTIMIZE": 2, "PYTHONPYCACHEPREFIX": tmp_path / "cache"}
+    started(heavy, **unit)
+    names, *trace = started(heavy, SMALL, **unit)
+    assert names == "{} {} kilograms"
+    assert f'  File "{heavy}", line 7, in add' in trace
+    assert trace[-1].startswith("TypeError: ")
 
 
 def test_all_of_its_package_is_compiled_before_it_is_needed(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Python's bytecode as the service's unit asks for it: without docstrings, in a folder of its own.
+"""Python's bytecode as the service's unit asks for it: small, and in a folder of its own.
 
 No installer compiles it so. The first start does, and after an upgrade the next one.
 """
@@ -7,7 +7,6 @@ import os
 import struct
 import subprocess
 import sys
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,7 +14,7 @@ _OPTIMIZE, _FOLDER = "PYTHONOPTIMIZE", "PYTHONPYCACHEPREFIX"
 
 
 def prepare(module: str, *others: str) -> None:
-    """Have these compiled, as by `compile_all`, unless the first is; then start Python anew.
+    """Have these compiled, by `compile_all`, unless the first is; then start Python anew.
 
     What compiling takes, 4 MB, would stay until this process ends. Where the folder cannot be
     written, Python runs as it is installed: it would compile at every start. The variables of the
@@ -23,26 +22,13 @@ def prepare(module: str, *others: str) -> None:
     """
     compiles = bool(os.environ.get(_FOLDER)) and not _is_compiled(module)
     if compiles:
-        code = f"from {__name__} import compile_all; compile_all{(module, *others)}"
+        code = f"from {__name__}_compiler import compile_all; compile_all{(module, *others)}"
         subprocess.run([sys.executable, "-c", code], check=False)
     if not compiles or not _is_compiled(module):
         for name in (_OPTIMIZE, _FOLDER):
             os.environ.pop(name, None)
     if compiles:
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606
-
-
-def compile_all(module: str, *others: str) -> None:
-    """Compile these with what they import, and all that is in the first one's package.
-
-    A daemon imports some of that when it is needed, and would compile it itself.
-    """
-    from compileall import compile_dir  # of no use to the daemon itself
-
-    for name in (module, *others):
-        import_module(name)
-    for folder in getattr(import_module(module.partition(".")[0]), "__path__", ()):
-        compile_dir(folder, quiet=2)
 
 
 def _is_compiled(module: str) -> bool:

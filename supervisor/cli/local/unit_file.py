@@ -20,8 +20,8 @@ NotifyAccess=main
 ExecStart={command} run
 # Fails, and says why, where the settings are refused; the daemon goes on with the old ones.
 ExecReload={command} reload
-# Without docstrings Python takes 1 MB less. No installer compiles it so: the first start does, and
-# keeps it in this folder, which may be deleted. Children do not get these.
+# Without docstrings and annotations Python takes less memory. No installer compiles it so: the
+# first start does, and keeps it in this folder, which may be deleted. Children do not get these.
 Environment=PYTHONOPTIMIZE=2 "PYTHONPYCACHEPREFIX=%C/podvisor/python"
 # Ready is said after the first pass; the daemon asks for more time while images are pulled.
 TimeoutStartSec=15min

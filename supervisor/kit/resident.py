@@ -1,0 +1,57 @@
+"""Has this process resident only what it uses of programs and libraries.
+
+A start runs much that nothing runs after it, and the kernel maps 64 kB around each page that is
+touched. What is taken out of the process here stays in the kernel's page cache for as long as there
+is room; a page that is needed comes back from there, for less than a microsecond.
+"""
+
+import logging
+import re
+from pathlib import Path
+
+from supervisor.kit import libc
+from supervisor.kit.own_usage import resident_bytes
+
+_GROWN_BYTES = 2 << 20
+_UNWRITTEN_FILE = re.compile(
+    rb"^([0-9a-f]+)-([0-9a-f]+) r-([-x])p [^/\n]*(/.*)\n"
+    rb"(?:(?![0-9a-f]+-).*\n)*?Anonymous: +0 kB$",
+    re.MULTILINE,
+)
+
+log = logging.getLogger(__name__)
+
+
+class ResidentSet:
+    """What of this process is resident, between one rest and the next."""
+
+    def __init__(self) -> None:
+        self._after = 0
+        """Bytes that were resident when it was trimmed last."""
+
+    def trim(self) -> None:
+        """Take out what is mapped of programs and libraries, if 2 MB have come since last time."""
+        if resident_bytes() < self._after + _GROWN_BYTES:
+            return
+        try:
+            for start, length in unwritten(Path("/proc/self/smaps").read_bytes()):
+                libc.unmap_pages(start, length)
+        except OSError as error:  # a kernel without that file, or memory that is locked
+            log.debug("what is mapped of libraries stays resident: %s", error)
+        self._after = resident_bytes()
+
+
+def unwritten(smaps: bytes) -> list[tuple[int, int]]:
+    """Address and length of what programs and libraries have mapped as their file has it.
+
+    From /proc/PID/smaps (proc_pid_smaps(5)). What can be written is left out, and what was: a
+    loader writes addresses into pages that are read-only after that. Files without code are, too:
+    they may be unmapped meanwhile, and their addresses be another's.
+    """
+    found = [one.groups() for one in _UNWRITTEN_FILE.finditer(smaps)]
+    programs = {path for *_, executable, path in found if executable == b"x"}
+    return [
+        (int(start, 16), int(end, 16) - int(start, 16))
+        for start, end, _, path in found
+        if path in programs
+    ]
