@@ -19,6 +19,7 @@ sys.exit(code)
 DEAR = {
     *("click", "rich", "aiohttp", "email", "http.client", "yaml", "multiprocessing", "unittest"),
     *("shutil", "tempfile", "bz2", "lzma", "calendar", "compileall"),
+    *("supervisor.cli.guard", "supervisor.client.exchange"),
 }
 
 

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from supervisor.cli.daemon import places
-from supervisor.cli.guard import guarded
 from supervisor.cli.local import bytecode
 
 LOADED = (
@@ -28,7 +27,10 @@ def quick(arguments: Sequence[str]) -> int | None:
     """Do it, if there are no arguments; None for anything else, which is for click to judge."""
     if arguments:
         return None
-    return guarded(lambda: run(places.config_file()))
+    try:
+        return run(places.config_file())
+    except (Exception, KeyboardInterrupt) as error:
+        return _told(error)
 
 
 def run(config: str) -> int:
@@ -41,3 +43,13 @@ def run(config: str) -> int:
     gc.collect()
     gc.freeze()
     return in_loop(partial(daemon.run, Path(config)))
+
+
+def _told(error: BaseException) -> int:
+    """Say it as every command does: what says it is not carried by a daemon that nothing ends."""
+    from supervisor.cli.guard import guarded
+
+    def raised() -> int:
+        raise error
+
+    return guarded(raised)
