@@ -50,6 +50,7 @@ Only a person can mend that: systemd does not start it again.
 """
 
 _EXTEND_EVERY_SECONDS = 60.0
+_AT_REST_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -144,7 +145,8 @@ async def _tell_ready(daemon: Daemon, paths: Paths, notifier: Notifier) -> None:
     daemon.first_pass_is_over()
     last_status.take_away(paths.questions)
     notifier.ready(daemon.board.summary())
-    daemon.queue.add(Kind.WATCHDOG)  # systemd listens for it from here on
+    # systemd listens for it from here on; by then it is at rest.
+    daemon.queue.add_in(Kind.WATCHDOG, _AT_REST_SECONDS)
     log.info("ready: %s", daemon.board.summary())
 
 

@@ -589,7 +589,7 @@ def restart_with(environment: str) -> None:
     drop_in.write_text(f"[Service]\nWatchdogSec={2 * SIGN_OF_LIFE_SECONDS}s\n{variables}")
     run("systemctl", "--user", "daemon-reload")
     run("systemctl", "--user", "restart", "podvisor")
-    time.sleep(6)
+    time.sleep(SIGN_OF_LIFE_SECONDS)
 
 
 class Memory(NamedTuple):

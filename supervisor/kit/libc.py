@@ -2,6 +2,7 @@
 
 import os
 import signal
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,12 @@ def unmap_pages(address: int, length: int) -> None:
     import ctypes  # noqa: PLC0415
 
     call("madvise", ctypes.c_void_p(address), ctypes.c_size_t(length), _DONT_NEED)
+
+
+def release_free_memory() -> None:
+    """Give back to the kernel what was freed; does nothing where libc cannot (musl)."""
+    with suppress(AttributeError):
+        call("malloc_trim", 0)
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Has this process resident only what it uses of programs and libraries.
+"""Has this process resident only what it uses: of its memory, of programs and of libraries.
 
 A start runs much that nothing runs after it, and the kernel maps 64 kB around each page that is
 touched. What is taken out of the process here stays in the kernel's page cache for as long as there
@@ -30,9 +30,10 @@ class ResidentSet:
         """Bytes that were resident when it was trimmed last."""
 
     def trim(self) -> None:
-        """Take out what is mapped of programs and libraries, if 2 MB have come since last time."""
+        """Give back what is free or can be read anew, if 2 MB have come since the last time."""
         if resident_bytes() < self._after + _GROWN_BYTES:
             return
+        libc.release_free_memory()
         try:
             for start, length in unwritten(Path("/proc/self/smaps").read_bytes()):
                 libc.unmap_pages(start, length)
