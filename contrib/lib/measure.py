@@ -522,7 +522,7 @@ def measure_memory() -> list[dict]:
         "with the stdlib's event loop": f"PYTHONPATH={HOME}/levers/loop",
         "garbage collected, memory trimmed": f"PYTHONPATH={HOME}/levers/tidy",
         "without Python's own allocator": "PYTHONMALLOC=malloc",
-        "with one arena, trimmed early": "MALLOC_ARENA_MAX=1 MALLOC_TRIM_THRESHOLD_=65536",
+        "with large buffers kept": "MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=33554432",
     }
     own = {name: [] for name in levers}
     rest, asked, worked = [], [], []

@@ -10,7 +10,8 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-_OPTIMIZE, _FOLDER = "PYTHONOPTIMIZE", "PYTHONPYCACHEPREFIX"
+_FOLDER = "PYTHONPYCACHEPREFIX"
+_OF_THE_UNIT = ("PYTHONOPTIMIZE", _FOLDER, "MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")
 
 
 def prepare(module: str, *others: str) -> None:
@@ -25,7 +26,7 @@ def prepare(module: str, *others: str) -> None:
         code = f"from {__name__}_compiler import compile_all; compile_all{(module, *others)}"
         subprocess.run([sys.executable, "-c", code], check=False)
     if not compiles or not _is_compiled(module):
-        for name in (_OPTIMIZE, _FOLDER):
+        for name in _OF_THE_UNIT:
             os.environ.pop(name, None)
     if compiles:
         os.execv(sys.executable, sys.orig_argv)  # noqa: S606

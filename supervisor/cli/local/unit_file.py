@@ -21,8 +21,10 @@ ExecStart={command} run
 # Fails, and says why, where the settings are refused; the daemon goes on with the old ones.
 ExecReload={command} reload
 # Without docstrings and annotations Python takes less memory. No installer compiles it so: the
-# first start does, and keeps it in this folder, which may be deleted. Children do not get these.
+# first start does, and keeps it in this folder, which may be deleted. What was needed for a pass
+# only goes back to the kernel (mallopt(3)). Children do not get these.
 Environment=PYTHONOPTIMIZE=2 "PYTHONPYCACHEPREFIX=%C/podvisor/python"
+Environment=MALLOC_MMAP_THRESHOLD_=65536 MALLOC_TRIM_THRESHOLD_=65536
 # Ready is said after the first pass; the daemon asks for more time while images are pulled.
 TimeoutStartSec=15min
 TimeoutStopSec=10s
