@@ -29,7 +29,7 @@ def quick(arguments: Sequence[str]) -> int | None:
         return None
     try:
         return run(places.config_file())
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # it is raised again
         return _told(error)
 
 
