@@ -518,11 +518,11 @@ def measure_memory() -> list[dict]:
         file.write_text(text)
     levers = {
         "": "",
-        "with docstrings, as installed": "PYTHONOPTIMIZE= PYTHONPYCACHEPREFIX=",
+        "with docstrings and annotations": "PYTHONOPTIMIZE= PYTHONPYCACHEPREFIX=",
         "with the stdlib's event loop": f"PYTHONPATH={HOME}/levers/loop",
         "garbage collected, memory trimmed": f"PYTHONPATH={HOME}/levers/tidy",
         "without Python's own allocator": "PYTHONMALLOC=malloc",
-        "with large buffers kept": "MALLOC_MMAP_THRESHOLD_=33554432 MALLOC_TRIM_THRESHOLD_=33554432",
+        "with what a pass needs kept": "MALLOC_MMAP_THRESHOLD_=33554432",
     }
     own = {name: [] for name in levers}
     rest, asked, worked = [], [], []
