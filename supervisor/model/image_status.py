@@ -24,6 +24,8 @@ class ImageStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """What the app's release runs with; left out before its first one."""
     on_trial: bool = False
     """Whether that release has not passed its gate yet."""
+    not_yet: tuple[str, ...] = ()
+    """Units that run with another one until their turn comes in a rolling update."""
     known: ImageKnowledge | None = None
     """What its unit asks about it, and the answer; left out where that asks nothing."""
     off: bool = False

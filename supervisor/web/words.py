@@ -9,6 +9,7 @@ import msgspec
 
 from supervisor.core.health.release import authors, images_in_words
 from supervisor.core.images.words import (
+    in_turn,
     short_name,
     unknown_in_words,
     update_in_words,
@@ -99,7 +100,7 @@ def image_words(image: dict[str, Any]) -> str:
     """Say which image it is, and in which version it runs."""
     running = image.get("running")
     name = image["image"]
-    return f"{short_name(name)} {version_words(running)}" if running else name
+    return f"{short_name(name)} {version_words(running)}{in_turn(image)}" if running else name
 
 
 def version_words(version: dict[str, Any]) -> str:

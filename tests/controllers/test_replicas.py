@@ -450,3 +450,25 @@ async def test_an_order_to_scale_neither_ends_nor_renews_what_was_taken_back(wor
             assert after == {one.key: one.opened_at}
         changed = {key for opened, over in heard for key in (*opened, *over)}
         assert not {key for key in changed if not key.startswith("unit-down/")}
+
+
+async def test_each_shows_the_image_that_it_runs_while_others_wait_for_their_turn(world):
+    old, fresh = "reg.example/web:1", "reg.example/web:2"
+    world.machine.images |= {old, fresh}
+    async with world.running() as daemon:
+        await deploy(world, daemon, web(1, more=f"image={old}"))
+        await world.push(daemon, web(2, more=f"image={fresh}"))
+        for moved in (1, 2, 3):
+            started = new(world, 2, more=f"image={fresh}")
+            assert len(started) == moved
+            shown = {one.name: one.images for one in daemon.board.apps["web"].units if one.wanted}
+            assert shown == {
+                name: (fresh if name in started else old,) for name in instances(1, 2, 3)
+            }
+            (listed,) = (await daemon.service.images("web")).images
+            assert listed.on_trial
+            assert set(listed.not_yet) == instances(1, 2, 3) - started
+            await rest(daemon, SETTLE + 2)
+        (listed,) = (await daemon.service.images("web")).images
+        assert not listed.on_trial
+        assert not listed.not_yet

@@ -12,6 +12,7 @@ import msgspec
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
 from supervisor.core.images.words import (
+    in_turn,
     is_unknown,
     policy_words,
     short_name,
@@ -134,7 +135,7 @@ def _lines(one: dict[str, Any], now: float, *, whole: bool) -> Iterator[list[Cel
         if known.get("hint"):
             yield ["    ", (known["hint"], "dim")]
     if one.get("on_trial"):
-        text = f"{image} {version(one.get('running'))} is on trial"
+        text = f"{image} {version(one.get('running'))} is on trial{in_turn(one)}"
         yield [("… ", "warn"), (name, "strong"), text]
     if held := one.get("held"):
         mark: Cell = ("✗ ", "bad") if held.get("failed") else ("… ", "warn")

@@ -52,7 +52,7 @@ class ImageListing(msgspec.Struct, frozen=True, kw_only=True):
             for status in image_statuses(
                 one,
                 self.ledger.rollouts(name),
-                applied[name].release if name in applied else "",
+                applied.get(name),
                 known,
             )
         )

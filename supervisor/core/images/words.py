@@ -72,6 +72,15 @@ def unknown_in_words(image: dict[str, Any], *, now: float) -> str:
     return f"{short_name(image['image'])} is unknown{told}: {known['problem']}"
 
 
+def in_turn(image: dict[str, Any]) -> str:
+    """Say behind an image on trial which units do not run it yet; empty if all do."""
+    units = image.get("not_yet", ())
+    if not units:
+        return ""
+    run = "run" if len(units) > 1 else "runs"
+    return f"; until their turn comes, {', '.join(units)} {run} another"
+
+
 def update_in_words(image: str, update: dict[str, Any], *, now: float) -> str:
     """Say in one line which newer version is held back, or failed here, and why."""
     new = update["version"]

@@ -97,7 +97,7 @@ def app_status(
                     health_streak=health.streak,
                     health_output=health.output,
                     health_interval=_longer_interval(unit, name, observed),
-                    images=unit.images,
+                    images=_images_of(unit, state, applied),
                     publishes=unit.publishes,
                     listens=unit.listens,
                 )
@@ -216,6 +216,14 @@ def _container_of(unit: DesiredUnit, name: str) -> str:
         return ""
     prefix, _, instance = name.removesuffix(".service").partition("@")
     return unit.object_name.replace("%p", prefix).replace("%i", instance)
+
+
+def _images_of(unit: DesiredUnit, state: UnitState, applied: AppliedApp | None) -> tuple[str, ...]:
+    """Return the images that a unit runs with, or is to: its turn may come yet."""
+    started = applied.units.get(state.name) if applied else None
+    if started and started.images and started.digest != unit.digest and state.is_up:
+        return tuple(started.images)
+    return unit.images
 
 
 def _paused(unit: UnitStatus) -> Need:

@@ -1,6 +1,6 @@
 """How the images of an app stand, in one struct for each."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -8,7 +8,7 @@ from supervisor.core.health.gate import is_on
 from supervisor.core.images.choose import failed_images
 from supervisor.core.images.reference import name_and_tag
 from supervisor.core.images.rules import effective, update_mode
-from supervisor.model.app import Deployment
+from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.image import (
     HeldUpdate,
     ImageKnowledge,
@@ -20,6 +20,7 @@ from supervisor.model.image import (
     order_key,
 )
 from supervisor.model.image_status import ImageStatus
+from supervisor.model.observed import AppliedApp, UnitInputs
 from supervisor.model.rollout import Rollout
 from supervisor.model.settings import ImageSettings
 
@@ -39,7 +40,7 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def image_statuses(
-    deployment: Deployment, rollouts: Sequence[Rollout], applied: str, known: Known
+    deployment: Deployment, rollouts: Sequence[Rollout], applied: AppliedApp | None, known: Known
 ) -> Iterator[ImageStatus]:
     """Yield how each image of an app stands.
 
@@ -51,11 +52,12 @@ def image_statuses(
     app = deployment.wanted or last_good
     if app is None:
         return
-    release = running_release(rollouts, applied)
+    release = running_release(rollouts, applied.release if applied else "")
+    started = applied.units if applied else {}
     is_former = release and last_good and release.content == last_good.content
     stands = last_good if is_former and last_good else app
     rules: dict[str, list[ImageRule]] = {}
-    others: dict[str, list[str]] = {}
+    others: dict[str, list[DesiredUnit]] = {}
     for unit in app.units:
         if rule := unit.image_rule:
             rules.setdefault(rule.question.key, []).append(rule)
@@ -63,7 +65,7 @@ def image_statuses(
     for unit in stands.units:
         for image in () if unit.image_rule else unit.images:
             if image not in followed:
-                others.setdefault(image, []).append(unit.path)
+                others.setdefault(image, []).append(unit)
     updates = {one.question: one for one in deployment.updates}
     for key, some in rules.items():
         question, paths = some[-1].question, dict.fromkeys(rule.path for rule in some)
@@ -71,9 +73,31 @@ def image_statuses(
         mode = update_mode(effective(rule, name, known.settings) for rule in some)
         if mode is UpdateMode.OFF:
             status = msgspec.structs.replace(status, off=True, next_check_at=0.0)
-        yield msgspec.structs.replace(status, paths=tuple(paths))
-    for image, files in others.items():
-        yield msgspec.structs.replace(_unfollowed(name, image, release), paths=tuple(files))
+        users = [one for one in app.units if one.image_rule and one.image_rule.question.key == key]
+        status = msgspec.structs.replace(status, paths=tuple(paths))
+        yield _with_turns(status, users, started)
+    for image, units in others.items():
+        status = _unfollowed(name, image, release)
+        status = msgspec.structs.replace(status, paths=tuple(unit.path for unit in units))
+        yield _with_turns(status, units, started)
+
+
+def _with_turns(
+    status: ImageStatus, units: Iterable[DesiredUnit], started: Mapping[str, UnitInputs]
+) -> ImageStatus:
+    """Say of a release on trial which units run with what they were `started` with before it."""
+    running = status.running
+    if running is None or not status.on_trial:
+        return status
+    not_yet = (
+        name
+        for unit in units
+        for name in unit.runtime_names
+        if (old := started.get(name))
+        and old.digest != unit.digest
+        and running.runs not in (*old.images, *old.images.values())
+    )
+    return msgspec.structs.replace(status, not_yet=tuple(not_yet))
 
 
 def last_image_statuses(

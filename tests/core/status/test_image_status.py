@@ -14,6 +14,7 @@ from supervisor.model.image import (
     Pin,
     UpdateMode,
 )
+from supervisor.model.observed import AppliedApp
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Outcome, Rollout
 from supervisor.model.settings import ImageSettings
@@ -62,7 +63,16 @@ def known(newest=NEW, **order):
 
 
 def statuses(*given, rollouts=(), applied="", facts=None):
-    return list(image_statuses(*given, rollouts, applied, facts or known()))
+    last = AppliedApp(
+        name="web",
+        source="home",
+        revision="c0ffee",
+        content="",
+        release=applied,
+        applied_at=2.0,
+        units={},
+    )
+    return list(image_statuses(*given, rollouts, last, facts or known()))
 
 
 def test_units_of_one_question_are_one_image():
