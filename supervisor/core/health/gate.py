@@ -216,6 +216,8 @@ def lacks(
             failure = f"{name} {need}"
         elif waits_for:
             failure = f"{name} waits for {waits_for}"
+        elif state.active == "failed" and (need := _down_need(app, unit, observed)):
+            failure += f"; {need}, which it needs, is {observed.unit(need).active}"
         return Lack(failure, failed=True, waits_for=waits_for)
     if _ended_well(unit, state):
         return None
@@ -348,6 +350,12 @@ def _waits_for(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> str:
         if need not in app.by_name and state.load != "not-found" and not state.is_up:
             return need
     return ""
+
+
+def _down_need(app: DesiredApp, unit: DesiredUnit, observed: Observed) -> str:
+    """Name a unit of the same app that this one needs and that is down, though it should run."""
+    needs = (one for one in unit.requires if one in app.runtime_units)
+    return next((one for one in needs if not observed.unit(one).is_up), "")
 
 
 def _ended_well(unit: DesiredUnit, state: UnitState) -> bool:
