@@ -1,7 +1,7 @@
 """Draws pages: HTML by Jinja's templates, in which every word from outside is escaped."""
 
 import time
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from aiohttp import web
@@ -31,31 +31,7 @@ class Pages:
     """One for the process."""
 
     def __init__(self) -> None:
-        self._environment = Environment(
-            loader=PackageLoader("supervisor.web"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            finalize=_printable,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        self._environment.filters["line"] = words.line
-        self._environment.globals.update(
-            version=__version__,
-            spans=SPANS,
-            short_id=short_id,
-            apps_in_words=apps_in_words,
-            event_name=event_name,
-            percent=words.percent,
-            commit_link=words.commit_link,
-            quoted=quoted,
-            healths=words.healths,
-            image_words=words.image_words,
-            version_words=words.version_words,
-            releases_of=words.releases_of,
-            templates_of=templates_of,
-            once=once,
-        )
+        self._environment = _environment()
 
     def answer(self, template: str, *, status: int = 200, **values: Any) -> web.Response:
         """Return the page as an answer, packed if that is worth it.
@@ -89,6 +65,36 @@ class Pages:
             visitor=VISITOR.get(),
             **values,
         )
+
+
+@cache  # with its templates, of which each is compiled once
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("supervisor.web"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["line"] = words.line
+    made.globals.update(
+        version=__version__,
+        spans=SPANS,
+        short_id=short_id,
+        apps_in_words=apps_in_words,
+        event_name=event_name,
+        percent=words.percent,
+        commit_link=words.commit_link,
+        quoted=quoted,
+        healths=words.healths,
+        image_words=words.image_words,
+        version_words=words.version_words,
+        releases_of=words.releases_of,
+        templates_of=templates_of,
+        once=once,
+    )
+    return made
 
 
 def _printable(value: Any) -> Any:
