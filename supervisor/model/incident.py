@@ -86,6 +86,9 @@ class Incident(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     log: tuple[str, ...] = ()
     """The last lines of what failed, in plain text without the values of its secrets; `text` does
     not repeat them."""
+    meanwhile: str = ""
+    """What is being done, where it is not seen just now: that tells whether it is over. `text` is
+    how it was then, and neither `hint` nor `command` is the next step."""
     opened_at: float = 0.0
     """When it was first seen, seconds since the epoch; 0 if that was not written down yet."""
 

@@ -13,6 +13,7 @@ from supervisor.cli import codes
 from supervisor.cli.fast.status_report import is_well, quick
 from supervisor.cli.show import status_view
 from supervisor.core.status.incidents import incidents
+from supervisor.core.status.overview import overview
 from supervisor.kit.clock import SystemClock
 from supervisor.model.errors import Finding
 from supervisor.model.incident import Incident, IncidentCode
@@ -314,6 +315,34 @@ def test_of_a_unit_that_runs_it_is_not_shown_how_it_ended_before(
     app = msgspec.structs.replace(WELL.apps[0], name="database", units=(unit,))
     lines = drawn(capsys, msgspec.structs.replace(WELL, apps=(app,)), "database")
     assert "  db.service  active (running)" in lines
+
+
+def test_what_may_be_mended_by_what_is_on_trial_is_told_as_past_and_without_its_remedy(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lacked = Incident(
+        code=IncidentCode.SECRET_MISSING,
+        app="web",
+        subject="password",
+        text="web needs the secret password",
+        hint="make it",
+        command="podman secret create password -",
+        meanwhile="on trial now",
+        opened_at=NOW - 60,
+    )
+    trial = msgspec.structs.replace(
+        WELL.apps[0], state=AppState.CHANGING, gate="web.service has to stay up for 10s"
+    )
+    status = msgspec.structs.replace(WELL, apps=(trial,), incidents=(lacked,))
+    said = "it was: web needs the secret password; on trial now (for 1min)"
+    for named in ((), ("web",)):
+        lines = drawn(capsys, status, *named)
+        assert any(line.endswith(said) and "…" in line for line in lines)
+        assert not any("make it" in line or "podman secret" in line for line in lines)
+    seen = overview(msgspec.to_builtins(status), NOW)
+    assert not seen.troubles
+    assert seen.changing[0].text == said.removesuffix(" (for 1min)")
+    assert not seen.changing[0].command
 
 
 def test_says_of_a_problem_of_its_own_for_how_long(capsys: pytest.CaptureFixture[str]) -> None:

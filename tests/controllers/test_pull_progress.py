@@ -1,10 +1,13 @@
 """What is seen of a pull while it goes on, and what is not begun."""
 
 import anyio
+import msgspec
 import pytest
 
+from supervisor.model.incident import IncidentCode
 from supervisor.model.need import NeedKind
-from supervisor.model.status import AppStatus, SyncRequest
+from supervisor.model.settings import RolloutSettings
+from supervisor.model.status import AppState, AppStatus, SyncRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -64,3 +67,22 @@ async def test_an_image_that_does_not_fit_is_refused_with_figures_and_tried_agai
         world.podman.free = 1 << 40
         await anyio.sleep(1000)
         assert "img:2" in world.machine.images
+
+
+async def test_what_could_not_be_pulled_is_told_as_past_once_that_was_mended(world):
+    rollout = RolloutSettings(settle=10)
+    world.settings = msgspec.structs.replace(world.settings, rollout=rollout)
+    world.reader.put("home", {"web/web.container": "image=img:2"})
+    async with world.running() as daemon:
+        await anyio.sleep(70)
+        (failed,) = daemon.service.status().incidents
+        assert (failed.code, failed.meanwhile) == (IncidentCode.IMAGE_UNAVAILABLE, "")
+        world.podman.registry.add("img:2")
+        seen = set()
+        while daemon.service.status().apps[0].state is not AppState.READY:
+            for one in daemon.service.status().incidents:
+                assert one.text == failed.text
+                seen.add(one.meanwhile)
+            await anyio.sleep(1)
+        assert {"", "on trial now"} <= seen <= {"", "a pass is under way", "on trial now"}
+        assert daemon.service.status().incidents == ()

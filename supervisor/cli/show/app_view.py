@@ -11,8 +11,10 @@ from supervisor.cli.show import screen
 from supervisor.cli.show.once import Once
 from supervisor.cli.show.screen import Cell, say
 from supervisor.core.status.in_words import (
+    as_it_stands,
     health_in_words,
     need_in_words,
+    next_of,
     orders_in_words,
     trial_in_words,
     troubles,
@@ -53,21 +55,25 @@ def state(word: str) -> Cell:
 def wrong(app: dict[str, Any], incidents: list[dict[str, Any]], now: float) -> None:
     """Say of an app in one line what is wrong, and below it the next step."""
     first, name = incidents[0], app["name"]
-    text = _text(app, first, now)
+    text = as_it_stands(first, _text(app, first, now))
     others = count(len(incidents) - 1, "thing")
     rest = f"; {others} more" if len(incidents) > 1 else ""
     say()
     say(
-        *(("✗ ", "bad"), (f"{name}: ", "strong"), text),
+        *(_mark(first), (f"{name}: ", "strong"), text),
         *((rest, "dim"), (age(incidents, now), "dim")),
     )
     for line in first.get("log", ()):
         say("    ", (cut(line), "dim"))
-    command = f"podvisor status {name}" if rest else first.get("command", "")
-    for hint in filter(None, (first.get("hint"), command)):
-        say("  ", (hint, "dim"))
+    hint, command = next_of(first)
+    for line in filter(None, (hint, f"podvisor status {name}" if rest else command)):
+        say("  ", (line, "dim"))
     for order, _ in orders_in_words(app, now):
         say("  ", ("… ", "warn"), order)
+
+
+def _mark(incident: dict[str, Any]) -> Cell:
+    return ("… ", "warn") if incident.get("meanwhile") else ("✗ ", "bad")
 
 
 def _text(app: dict[str, Any], incident: dict[str, Any], now: float) -> str:
@@ -200,8 +206,8 @@ def _subjects(incidents: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 def _incident(one: dict[str, Any], text: str, now: float) -> None:
     """Say what is wrong, for how long, and what to do."""
-    say("  ", ("✗ ", "bad"), text, (age([one], now), "dim"))
-    for hint in filter(None, (one.get("hint"), one.get("command"))):
+    say("  ", _mark(one), as_it_stands(one, text), (age([one], now), "dim"))
+    for hint in filter(None, next_of(one)):
         say("    ", (hint, "dim"))
 
 

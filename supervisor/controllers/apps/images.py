@@ -115,8 +115,13 @@ class ImageController(msgspec.Struct, kw_only=True):
         """Say of the images that are being pulled how far they are."""
         for need in needs:
             progress = self._progress.get(need.subject) if need.kind is NeedKind.IMAGE else None
-            detail = progress_in_words(progress) if progress else need.detail
-            yield msgspec.structs.replace(need, detail=detail)
+            # What failed is not over while it is tried again.
+            if need.failing or not progress:
+                yield need
+            if progress:
+                yield msgspec.structs.replace(
+                    need, detail=progress_in_words(progress), failing=False
+                )
 
     async def reconcile(self, image: str) -> list[str]:
         """Pull it and name the apps that wait for it. Raises what pulling raises.

@@ -97,7 +97,8 @@ class IncidentLog(msgspec.Struct, kw_only=True):
 
     def _compare(self, status: Status) -> None:
         known = self.ledger.all(Incident)
-        found = {one.key: one for one in status.incidents}
+        # What is being done says something of this moment alone.
+        found = {one.key: replace(one, meanwhile="") for one in status.incidents}
         opened = [one for key, one in found.items() if key not in known]
         over = [one for key, one in known.items() if key not in found and self.board.has_looked]
         with self.ledger.together():

@@ -6,7 +6,13 @@ from typing import Any
 import msgspec
 
 from supervisor.core.status.examination import Answer, Check, error, info, ok, unknown, warning
-from supervisor.core.status.in_words import certificate_in_words, own_problems, unknown_in_words
+from supervisor.core.status.in_words import (
+    as_it_stands,
+    certificate_in_words,
+    next_of,
+    own_problems,
+    unknown_in_words,
+)
 from supervisor.kit.texts import count
 from supervisor.model.doctor import Group
 from supervisor.model.errors import Finding
@@ -209,9 +215,11 @@ def _incidents(status: dict[str, Any], wanted: Callable[[dict[str, Any]], bool])
     found = []
     for one in status.get("incidents", ()):
         if wanted(one):
-            commands = [one["command"]] if one.get("command") else []
-            text = f"{one['app']}: {one['text']}" if one.get("app") else one["text"]
-            found.append(error(text, one.get("hint", ""), *commands))
+            hint, command = next_of(one)
+            said = as_it_stands(one)
+            text = f"{one['app']}: {said}" if one.get("app") else said
+            answer = warning if one.get("meanwhile") else error
+            found.append(answer(text, hint, *filter(None, [command])))
     return found
 
 

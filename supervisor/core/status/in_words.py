@@ -49,6 +49,23 @@ def unpause_command(container: str) -> str:
     return f"podman unpause {container}" if container else "podman ps --filter status=paused"
 
 
+def next_of(incident: dict[str, Any]) -> tuple[str, str]:
+    """Return what to do about an incident, in words, and what to type; empty where it may be over.
+
+    `incident` is the plain JSON of a `model.incident.Incident`.
+    """
+    if incident.get("meanwhile"):
+        return "", ""
+    return incident.get("hint", ""), incident.get("command", "")
+
+
+def as_it_stands(incident: dict[str, Any], text: str = "") -> str:
+    """Say what is wrong, or was and may be over; `text` says more of it than it does itself."""
+    text = text or incident["text"]
+    meanwhile = incident.get("meanwhile")
+    return f"it was: {text}; {meanwhile}" if meanwhile else text
+
+
 def without_log(text: str, log: Sequence[str]) -> str:
     """Return a text without the lines of a log that stand in it, after a colon."""
     before, lines, after = text.partition(": " + "\n".join(log))

@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from supervisor.core.images.words import update_in_words
 from supervisor.core.status.in_words import (
     certificate_in_words,
@@ -102,8 +104,15 @@ def incidents(
             found.setdefault(one.key, one)
         for one in before.get(app["name"], ()):
             if stale or _goes_on(one, app):
-                found.setdefault(one.key, one)
+                found.setdefault(one.key, replace(one, meanwhile=_meanwhile(one, app)))
     return found
+
+
+def _meanwhile(one: Incident, app: dict[str, Any]) -> str:
+    """Return what an app is at that tells whether it is over; empty where nothing does now."""
+    if app.get("stale") or app["state"] != CHANGING or one.code is IncidentCode.UNIT_FAILED:
+        return ""
+    return "on trial now" if app.get("gate") else "a pass is under way"
 
 
 def by_app(incidents: Mapping[str, Incident]) -> dict[str, list[Incident]]:

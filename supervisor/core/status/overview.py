@@ -10,7 +10,9 @@ import msgspec
 
 from supervisor.core.images.words import update_in_words
 from supervisor.core.status.in_words import (
+    as_it_stands,
     need_in_words,
+    next_of,
     orders_in_words,
     trial_in_words,
     trouble_in_words,
@@ -47,10 +49,11 @@ class Overview(msgspec.Struct, frozen=True, kw_only=True):
 def overview(status: dict[str, Any], now: float) -> Overview:
     """Divide it."""
     apps = status.get("apps", ())
-    troubles = [_as_line(one) for one in status.get("incidents", ())]
+    incidents = status.get("incidents", ())
+    troubles = [_as_line(one) for one in incidents if not one.get("meanwhile")]
     ailing = {line.app for line in troubles}
     waiting: list[Line] = []
-    changing: list[Line] = []
+    changing = [_as_line(one) for one in incidents if one.get("meanwhile")]
     for app in apps:
         bad = app["name"] in ailing
         moving = [] if bad else [*_changes(app)]
@@ -66,11 +69,12 @@ def overview(status: dict[str, Any], now: float) -> Overview:
 
 
 def _as_line(one: dict[str, Any]) -> Line:
+    hint, command = next_of(one)
     return Line(
         app=one.get("app", ""),
-        text=one["text"],
-        hint=one.get("hint", ""),
-        command=one.get("command", ""),
+        text=as_it_stands(one),
+        hint=hint,
+        command=command,
         since=one.get("opened_at", 0.0),
         lines=tuple(one.get("log", ())),
     )

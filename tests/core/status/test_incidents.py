@@ -1,6 +1,7 @@
 import re
 
 import pytest
+from msgspec.structs import replace
 
 from supervisor.core.status.in_words import without_log
 from supervisor.core.status.incidents import OF_NEEDS, incidents
@@ -209,7 +210,9 @@ def test_what_is_wrong_with_an_app_that_is_suspended_stays_open(wrong, meanwhile
 def test_nothing_is_over_while_what_may_mend_it_is_on_trial(wrong) -> None:
     known = found(**wrong)
     trial = {**APP, "state": "changing", "gate": "web.service has to stay up", "units": [UNIT]}
-    assert incidents({"apps": [trial]}, NOW, known=known) == known
+    seen = incidents({"apps": [trial]}, NOW, known=known)
+    assert {key: replace(one, meanwhile="") for key, one in seen.items()} == known
+    assert {one.meanwhile for one in seen.values()} == {"on trial now"}
     assert not incidents({"apps": [{**APP, "units": [UNIT]}]}, NOW, known=known)
 
 
