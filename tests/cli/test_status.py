@@ -492,6 +492,26 @@ def test_a_sentence_of_a_crash_says_nothing_twice_and_its_log_stands_below(
     assert "exit status 3" in in_full
 
 
+def test_what_an_incident_begins_to_say_and_a_finding_says_in_full_stands_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    short = "89cf3dfb was taken back to 13406043, as x.socket failed (resources)"
+    full = f"{short}: x.socket: Failed to listen on sockets: Address already in use"
+    finding = Finding(message=full, app="web", hint="push a newer one", fatal=False)
+    app = msgspec.structs.replace(WELL.apps[0], state=AppState.REVERTED, findings=(finding,))
+    reverted = Incident(
+        code=IncidentCode.APP_REVERTED,
+        app="web",
+        text=short,
+        hint="push a newer one",
+        opened_at=NOW - 60,
+    )
+    status = msgspec.structs.replace(WELL, apps=(app,), incidents=(reverted,))
+    text = "\n".join(drawn(capsys, status, "web"))
+    assert text.count("was taken back") == 1
+    assert "Address already in use (for 1min)" in " ".join(text.split())
+
+
 def test_words_that_are_withheld_are_so_once(capsys: pytest.CaptureFixture[str]) -> None:
     words = "exit status 3: … its words are withheld: its secrets cannot be read now"
     gate = f"db.service: systemd restarts it: {words}"

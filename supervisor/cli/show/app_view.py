@@ -171,8 +171,12 @@ def details(
     rows = {unit["name"]: unit["active"] for unit in shown}
     once = Once([unit["name"] for unit in units], rows=rows)
     told = [one["text"] for one in incidents]
+    in_full = [screen.placed(one) for one in findings]
     for one in incidents:
-        text = _text(app, one, now)
+        # Of what a finding says in full, an incident has the beginning only.
+        full = next((text for text in in_full if text.startswith(f"{one['text']}: ")), "")
+        told.append(full)
+        text = full or _text(app, one, now)
         _incident(one, text, now)
         once.news(one["text"])
         once.news(text)
