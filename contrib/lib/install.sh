@@ -19,7 +19,7 @@ fi
 
 # Each scenario has a user of its own, whose first start would compile all anew: they share this.
 shared=/var/cache/podvisor-python
-PYTHONOPTIMIZE=2 PYTHONPYCACHEPREFIX=$shared /opt/podvisor/bin/python -c '
+PYTHONOPTIMIZE=2 PYTHONPYCACHEPREFIX=$shared /opt/podvisor/bin/python -X no_debug_ranges -c '
 from supervisor.cli.fast.run_daemon import LOADED
 from supervisor.cli.local.bytecode_compiler import compile_all
 compile_all(*LOADED)'

@@ -58,7 +58,8 @@ SMALL = """
 import sys, traceback
 import heavy
 
-print(heavy.add.__annotations__, heavy.later.__annotations__, *heavy.Weight.__annotations__)
+print([one.__annotations__ for one in (heavy.add, heavy.later, heavy.within)])
+print(*heavy.Weight.__annotations__)
 try:
     heavy.add(1)
 except TypeError:
@@ -75,6 +76,13 @@ def add(one: Weight, *more: Weight, unit: str = "kg") -> Weight:
     )
 
 async def later(one: Weight) -> Weight: ...
+
+try:
+    raise OSError
+except OSError:
+    match 1:
+        case 1:
+            def within(*more: Weight, **others: Weight) -> Weight: ...
 """
 
 
@@ -84,8 +92,9 @@ def test_what_nobody_reads_is_left_out_and_all_else_is_as_it_was(
     heavy.write_text(HEAVY)
     unit = {"PYTHONOPTIMIZE": 2, "PYTHONPYCACHEPREFIX": tmp_path / "cache"}
     started(heavy, **unit)
-    names, *trace = started(heavy, SMALL, **unit)
-    assert names == "{} {} kilograms"
+    functions, kept, *trace = started(heavy, SMALL, **unit)
+    assert functions == "[{}, {}, {}]"
+    assert kept == "kilograms"
     assert f'  File "{heavy}", line 7, in add' in trace
     assert trace[-1].startswith("TypeError: ")
 

@@ -24,7 +24,7 @@ def prepare(module: str, *others: str) -> None:
     compiles = bool(os.environ.get(_FOLDER)) and not _is_compiled(module)
     if compiles:
         code = f"from {__name__}_compiler import compile_all; compile_all{(module, *others)}"
-        subprocess.run([sys.executable, "-c", code], check=False)
+        subprocess.run([sys.executable, "-X", "no_debug_ranges", "-c", code], check=False)
     if not compiles or not _is_compiled(module):
         for name in _OF_THE_UNIT:
             os.environ.pop(name, None)

@@ -1,11 +1,12 @@
 """Compiles what the daemon loads to bytecode that takes little memory. For a process that ends.
 
-Left out is what is only read by people and by type checkers: docstrings and assertions, as
-PYTHONOPTIMIZE=2 says, annotations of functions, each of which Python 3.14 makes a function of, and
-the columns of what failed. Tracebacks keep their lines.
+Left out is what is only read by people and by type checkers: docstrings and assertions
+(PYTHONOPTIMIZE=2), the columns of what failed (-X no_debug_ranges) and annotations of functions,
+each of which Python 3.14 makes a function of. Tracebacks keep their lines.
 """
 
 import ast
+from collections.abc import Iterable
 from compileall import compile_dir
 from importlib import import_module
 from importlib.machinery import SourceFileLoader
@@ -32,12 +33,18 @@ def _small_code(_: SourceFileLoader, data: bytes, path: str, *, _optimize: int =
     Annotations of classes stay: they say what a Struct or a dataclass has.
     """
     tree = ast.parse(data, path)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.arg):
-            node.annotation = None
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-            node.returns = None
-        if isinstance(node, ast.expr | ast.stmt | ast.excepthandler | ast.pattern):
-            node.end_lineno, node.col_offset, node.end_col_offset = node.lineno, -1, -1
+    _leave_out_annotations(tree.body)
     code: CodeType = compile(tree, path, "exec", dont_inherit=True, optimize=_optimize)
     return code
+
+
+def _leave_out_annotations(statements: Iterable[ast.AST]) -> None:
+    """Of the functions that are defined there, and within; expressions are passed by for speed."""
+    for one in statements:
+        if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef):
+            one.returns = None
+            for argument in ast.iter_child_nodes(one.args):
+                if isinstance(argument, ast.arg):
+                    argument.annotation = None
+        for part in ("body", "handlers", "orelse", "finalbody", "cases"):
+            _leave_out_annotations(getattr(one, part, ()))
