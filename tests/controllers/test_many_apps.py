@@ -166,6 +166,22 @@ async def test_the_jobs_of_many_units_are_begun_in_turns(world):
         assert max(turns) <= 50
 
 
+async def test_what_ends_by_itself_has_no_units_of_others_read_again(world):
+    world.machine.images.add("img:1")
+    world.reader.put("home", {f"apps/a{n}/a{n}.container": "image=img:1" for n in range(100)})
+    world.systemd.slow = {f"a{n}.service": 1.0 + n for n in range(100)}
+    read, units = [], world.systemd.units
+
+    async def reads(names, **more):
+        read.extend(names)
+        return await units(names, **more)
+
+    world.systemd.units = reads
+    async with world.running() as daemon:
+        assert {one.state for one in daemon.board.apps.values()} == {"ready"}
+        assert len(read) < 20 * 100
+
+
 async def test_no_more_jobs_are_begun_than_systemd_keeps_up_with(world):
     world.machine.images.add("img:1")
     world.reader.put("home", {f"apps/big/b{n}.container": "image=img:1" for n in range(500)})

@@ -208,8 +208,9 @@ class SqliteLedger:
         """Record what units were made of, once they run with it: under this app alone."""
         with self.together():
             for other, known in tuple(self._of(UnitInputs).items()):
-                for unit in units.keys() & known.keys() if other != app else ():
-                    self.drop(UnitInputs, other, unit)
+                if other != app and not units.keys().isdisjoint(known):
+                    for unit in units.keys() & known.keys():
+                        self.drop(UnitInputs, other, unit)
             for unit, inputs in units.items():
                 self.put(inputs, app, unit)
 

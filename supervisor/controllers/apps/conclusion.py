@@ -140,7 +140,8 @@ class Concluder(msgspec.Struct, kw_only=True):
         judge = partial(each_now, ending, self._judge, doing="judging")
         ended, failures = await self.aside(judge, items=items)
         with self.ledger.together():
-            self.recorder.note_broken(outcome.broken, look.observed)
+            units = [name for one in deployments for name in one.runtime_names]
+            self.recorder.note_broken(outcome.broken, look.observed, units)
             for one in deployments:
                 mine = look.plan.steps_of(one.name)
                 self.recorder.forget_failures([s.unit for s in mine if isinstance(s, ResetFailed)])

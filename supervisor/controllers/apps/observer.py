@@ -47,7 +47,7 @@ from supervisor.model.plan import (
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Rollout, Suspension
 from supervisor.model.secret import DesiredSecret
-from supervisor.model.unit_name import is_template
+from supervisor.model.unit_name import is_template, template_of
 from supervisor.model.volumes import AppVolumes
 
 _MADE_OF_CONTAINERS = frozenset({UnitKind.CONTAINER, UnitKind.KUBE})
@@ -212,18 +212,23 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     async def observe_units(self, deployments: Sequence[Deployment], before: Observed) -> Observed:
-        """Read the units anew, and leave the rest as it was read."""
-        units = await self.units.read(before.units)
-        curious = _down(deployments, units, before.targets, before.needed_by)
+        """Read the units of these apps anew, and leave the rest as it was read."""
+        names = _concerned(deployments, before)
+        anew = await self.units.read(names)
+        curious = _down(deployments, anew, before.targets, before.needed_by)
         curious.update(_on_trial(deployments, before.applied), _in_turn(deployments))
-        await self.units.look_closer(curious, units, self.ledger.repairs())
+        await self.units.look_closer(curious, anew, self.ledger.repairs())
+        units = {**before.units, **anew}
         checked = await self._checked(deployments, units)
         played = await self.health.played(_begun(deployments, units, {UnitKind.KUBE}))
+        apps = {one.name for one in deployments}
+        apps.update(app for name in names for app in before.needed_by.get(name, {}).values())
+        rollouts = {name: self.ledger.rollouts(name) for name in apps & before.rollouts.keys()}
         return msgspec.structs.replace(
             before,
             units=units,
             applied=self.ledger.applied(),
-            rollouts={name: self.ledger.rollouts(name) for name in before.rollouts},
+            rollouts={**before.rollouts, **rollouts},
             endings=self.units.endings(units),
             unsaid=self.units.unsaid(units),
             checked=checked,
@@ -272,6 +277,28 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
         if not images and not kinds:
             return Inventory()
         return await self.podman.inventory(images=images, **dict.fromkeys(kinds, True))
+
+
+def _concerned(deployments: Sequence[Deployment], before: Observed) -> set[str]:
+    """Return the units of a pass by which these apps are judged: all of them, if it has no others.
+
+    Theirs, those that they need, and those that need them.
+    """
+    if len(deployments) == len(before.apps):
+        return set(before.units)
+    names: set[str] = set()
+    templates: set[str] = set()
+    for one in deployments:
+        applied = before.applied.get(one.name)
+        names.update(
+            one.runtime_names, before.app(one.name).units, applied.units if applied else ()
+        )
+        names.update(need for unit in one.units for need in unit.requires)
+        templates.update(unit.name for unit in one.units if is_template(unit.name))
+    names.update([user for name in names for user in before.needed_by.get(name, ())])
+    if templates:
+        names.update(name for name in before.units if template_of(name) in templates)
+    return names & before.units.keys()
 
 
 def _begun(

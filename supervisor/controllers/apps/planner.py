@@ -127,17 +127,20 @@ class AppPlanner(msgspec.Struct, kw_only=True):
         return Look(observed=observed, plan=plans, failures={**failures, **defects})
 
     async def look_again(self, deployments: Sequence[Deployment], look: Look) -> Look:
-        """Read the units anew after these apps' steps; the plan is the same."""
+        """Read these apps' units anew after their steps; the plan is the same."""
         for one in deployments:
             self.observer.forget(one, look.plan.steps_of(one.name))
         if not look.plan.steps:
             return look
         observed = await self.observer.observe_units(deployments, look.observed)
-        plan = _without_overtaken(look.plan, look.observed, observed)
+        names = {one.name for one in deployments}
+        plan = _without_overtaken(look.plan, look.observed, observed, names)
         return msgspec.structs.replace(look, observed=observed, plan=plan)
 
 
-def _without_overtaken(plan: Plan, before: Observed, after: Observed) -> Plan:
+def _without_overtaken(
+    plan: Plan, before: Observed, after: Observed, names: Collection[str]
+) -> Plan:
     """Take note of nothing that was down, and that somebody started before its new form loaded.
 
     A socket or a timer may do so while a pass goes on: the next one finds it as what it was.
@@ -147,10 +150,15 @@ def _without_overtaken(plan: Plan, before: Observed, after: Observed) -> Plan:
         now = after.unit(unit)
         return before.unit(unit).has_ended and now.is_up and now.before_load
 
+    mine = [one for one in plan.verdicts if one.app in names]
+    if not any(is_overtaken(unit) for one in mine for unit in one.adopt):
+        return plan
     verdicts = tuple(
         msgspec.structs.replace(
             one, adopt={u: inputs for u, inputs in one.adopt.items() if not is_overtaken(u)}
         )
+        if one in mine
+        else one
         for one in plan.verdicts
     )
     return msgspec.structs.replace(plan, verdicts=verdicts)

@@ -4,7 +4,7 @@ Called by `controllers.apps.reconciler` at the end of a pass; the gate is asked 
 what is observed after the steps.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -51,11 +51,13 @@ class Recorder(msgspec.Struct, kw_only=True):
     broken: dict[str, JobFailed] = {}
     """Why units that are down did not start when that was tried last."""
 
-    def note_broken(self, broken: Mapping[str, JobFailed], observed: Observed) -> None:
-        """Remember jobs that failed in this pass; forget those of units that are up."""
+    def note_broken(
+        self, broken: Mapping[str, JobFailed], observed: Observed, units: Iterable[str]
+    ) -> None:
+        """Remember jobs that failed in this pass; forget those of these units that are up."""
         self.broken.update(broken)
-        for name, state in observed.units.items():
-            if not state.has_ended and name not in broken:
+        for name in units:
+            if not observed.unit(name).has_ended and name not in broken:
                 self.broken.pop(name, None)
 
     def with_gate(
