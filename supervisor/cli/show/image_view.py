@@ -144,7 +144,9 @@ def _lines(one: dict[str, Any], now: float, *, whole: bool) -> Iterator[list[Cel
             yield ["    ", (way_out, "dim")]
     elif pinned := one.get("pinned"):
         by = f" by {one['pinned_by']}" if one.get("pinned_by") else ""
-        text = f"{image} is pinned at {version(pinned)}{by}"
+        runs = one.get("running") or pinned
+        instead = f"; {version(runs)} runs" if runs["runs"] != pinned["runs"] else ""
+        text = f"{image} is pinned at {version(pinned)}{by}{instead}"
         yield [("· ", "dim"), (name, "strong"), text]
     if whole and known:
         places = ", ".join(one.get("paths", ()))

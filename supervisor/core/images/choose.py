@@ -114,7 +114,9 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         newest = known.newest if known else None
         current, mode = _current(key, standing), update_mode(terms)
         if order and order.pinned:
-            if newest and newest.runs != order.pinned.runs:
+            # What failed its gate at the pin's version runs on as it was: that does not wait.
+            runs_now = current and newest and current.runs == newest.runs
+            if newest and newest.runs != order.pinned.runs and not runs_now:
                 why = with_why(f"pinned to {order.pinned}", order.reason)
                 choice.updates.append(_held(standing, rules, newest, why))
             return order.pinned

@@ -202,6 +202,18 @@ def test_a_pinned_version_stays_and_the_newer_one_is_shown():
     assert choice.updates[0].version.runs == runs(WEB, "c")
 
 
+def test_what_runs_does_not_wait_where_the_pinned_version_failed():
+    pinned = ImageVersion(runs=runs(WEB, "d"))
+    order = ImageOrder(app="web", question=WEB.key, pinned=pinned, at=NOW)
+    good = candidate("1", "c", "b")
+    bad = tried(candidate("1", "d", "b"), Outcome.FAILED)
+    choice = choosing(knows(WEB, "c"), knows(DB, "b")).choose(
+        RULES, standing(good=good, rollouts=[bad], orders={WEB.key: order})
+    )
+    assert chosen(choice)["web.container"] == "d"
+    assert not choice.updates
+
+
 def test_the_most_careful_of_several_words_counts():
     rules = (
         msgspec.structs.replace(RULES[0], cooldown=5.0),
