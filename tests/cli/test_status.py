@@ -345,6 +345,27 @@ def test_what_may_be_mended_by_what_is_on_trial_is_told_as_past_and_without_its_
     assert not seen.changing[0].command
 
 
+def test_a_take_back_is_told_once_also_where_its_log_is_known(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    why = "aaaa was taken back to bbbb, as web.service did not stay up: it ended with status 0"
+    bad = Finding(
+        message=f"{why}: booting",
+        app="web",
+        hint="push a newer one",
+        code=IncidentCode.APP_REVERTED,
+        log=("booting",),
+    )
+    app = msgspec.structs.replace(WELL.apps[0], state=AppState.REVERTED, findings=(bad,))
+    status = msgspec.structs.replace(WELL, apps=(app,))
+    found = incidents(msgspec.to_builtins(status), NOW)
+    # What was written down of it may lack the last lines, which came later.
+    for kept in (found, {key: msgspec.structs.replace(one, log=()) for key, one in found.items()}):
+        with_them = msgspec.structs.replace(status, incidents=tuple(kept.values()))
+        said = "\n".join(drawn(capsys, with_them, "web"))
+        assert said.count("was taken back") == 1
+
+
 def test_says_of_a_problem_of_its_own_for_how_long(capsys: pytest.CaptureFixture[str]) -> None:
     problem = Finding(message="notifier down cannot send: refused", fatal=False)
     incident = Incident(

@@ -181,7 +181,8 @@ def details(
         once.news(one["text"])
         once.news(text)
     for finding in findings:
-        if screen.placed(finding) not in told:
+        said = without_log(screen.placed(finding), finding.get("log", ()))
+        if said not in told:
             screen.finding(finding)
         once.news(finding["message"])
     codes = {one["code"] for one in incidents}
