@@ -315,7 +315,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     app: str
     running: str = ""
-    """The release that passed its gate last."""
+    """The release that passed its gate last; one that is on trial runs in its place."""
     held: Hold | None = None
     rollouts: tuple[Rollout, ...]
     volumes: tuple[VolumeSnapshot, ...] = ()

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from supervisor.core.health.release import authors, images_in_words
+from supervisor.core.health.release import authors, images_in_words, marks
 from supervisor.core.images.words import (
     in_turn,
     short_name,
@@ -120,15 +120,15 @@ def unknown(image: dict[str, Any], now: float) -> str:
 
 def releases_of(history: dict[str, Any]) -> list[Release]:
     """Return the story of an app, the newest first."""
-    held = history.get("held") or {}
     rollouts = history["rollouts"]
+    told = zip(rollouts, authors(rollouts), marks(history), strict=True)
     return [
         Release(
             release=one["release"],
             source=one["source"],
             revision=one["revision"],
             verdict=_verdict(one, is_newest=age == 0),
-            marks=[*_marks(one["release"], history.get("running", ""), held.get("release", ""))],
+            marks=words,
             at=one["began_at"],
             subject=one.get("subject", ""),
             author=author,
@@ -138,7 +138,7 @@ def releases_of(history: dict[str, Any]) -> list[Release]:
             ),
             reason=one.get("reason", ""),
         )
-        for age, (one, author) in enumerate(zip(rollouts, authors(rollouts), strict=True))
+        for age, (one, author, words) in enumerate(told)
     ]
 
 
@@ -197,10 +197,3 @@ def _verdict(one: dict[str, Any], *, is_newest: bool) -> str:
     outcome: str = one.get("outcome", "trial")
     is_over = not is_newest or one.get("ended_at")
     return "overtaken" if outcome == "trial" and is_over else outcome
-
-
-def _marks(release: str, running: str, held: str) -> Iterator[str]:
-    if release == running:
-        yield "runs"
-    if release == held:
-        yield "held"

@@ -178,6 +178,15 @@ def test_history_tells_revisions_and_what_came_of_them(podvisor: Podvisor, daemo
     assert f"web:1@{'f' * 12}" in good
 
 
+def test_history_says_of_what_is_on_trial_that_it_runs(podvisor: Podvisor, daemon: Any) -> None:
+    rollouts = (rollout("cccc3333", Outcome.TRIAL), *ROLLOUTS)
+    daemon.answer("/v1/history", plain(History(app="web", running="2222bbbb", rollouts=rollouts)))
+    _, trial, failed, good, *_ = podvisor("history", "web").out.splitlines()
+    assert " runs" in trial
+    assert "runs" not in failed + good
+    assert "last good" in good
+
+
 def test_history_tells_whose_commit_it_is_and_nobody_where_only_an_image_is_another(
     podvisor: Podvisor, daemon: Any
 ) -> None:

@@ -12,7 +12,7 @@ from supervisor.cli.daemon.client import NotRunning, ask
 from supervisor.cli.local.offers import offer
 from supervisor.cli.show import screen
 from supervisor.cli.show.screen import Cell, say
-from supervisor.core.health.release import authors, images_in_words
+from supervisor.core.health.release import authors, images_in_words, marks
 from supervisor.kit.texts import relative, rough_sizes, short_id
 from supervisor.model.image import Pin
 
@@ -61,17 +61,12 @@ def _images(rollout: dict[str, Any]) -> str:
 def _show(history: dict[str, Any], *, now: float) -> None:
     rows: list[list[Cell]] = []
     reasons: list[tuple[str, str, str]] = []
-    held = history.get("held") or {}
     rollouts = history["rollouts"]
-    for age, (one, author) in enumerate(zip(rollouts, authors(rollouts), strict=True)):
+    told = zip(rollouts, authors(rollouts), marks(history), strict=True)
+    for age, (one, author, words) in enumerate(told):
         outcome = one.get("outcome", "trial")
         if outcome == "trial" and (age or one.get("ended_at")):
             outcome = "overtaken"
-        marks = []
-        if one["release"] == history.get("running"):
-            marks.append("runs")
-        if one["release"] == held.get("release"):
-            marks.append("held")
         if by := one.get("by"):
             reasons.append((short_id(one["release"]), f"was ordered by {by}", "dim"))
         if why := one.get("reason"):
@@ -82,7 +77,7 @@ def _show(history: dict[str, Any], *, now: float) -> None:
                 (short_id(one["release"]), "dim"),
                 (outcome, _STYLES.get(outcome, "")),
                 relative(one["began_at"], now=now),
-                (", ".join(marks), "good"),
+                (", ".join(words), "good"),
                 ": ".join(filter(None, (author[:_LONGEST_NAME], one.get("subject", "")))),
                 (_images(one), "dim"),
             ]

@@ -65,3 +65,19 @@ def release_in_words(rollout: Rollout) -> str:
     """Say which release it is, in one line."""
     images = images_in_words(rollout.images, rollout.pins)
     return f"release {short_id(rollout.release)}" + (f" runs with {images}" if images else "")
+
+
+def marks(history: Mapping[str, Any]) -> Iterator[list[str]]:
+    """Yield of each release of a history what is to be said of it now.
+
+    It takes the plain JSON of a `model.status.History`.
+    """
+    good, held = history.get("running", ""), (history.get("held") or {}).get("release", "")
+    rollouts = history["rollouts"]
+    tried = rollouts[0] if rollouts else {}
+    is_tried = tried.get("outcome", "trial") == "trial" and not tried.get("ended_at")
+    running = tried["release"] if tried and is_tried else good
+    for one in rollouts:
+        release = one["release"]
+        words = {"runs": running, "last good": good if running != good else "", "held": held}
+        yield [word for word, named in words.items() if named == release]

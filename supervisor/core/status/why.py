@@ -91,7 +91,8 @@ def _release(material: Material) -> Iterator[Fact]:
     tried = next((one for one in material.rollouts if one.release == applied.release), None)
     subject = _quoted(tried.subject) if tried else ""
     source = f" of source {applied.source}" if applied.source else ""
-    text = f"{app} runs {short_id(applied.revision)}{subject}{source}"
+    text = f"{app} {'was last good at' if material.trial else 'runs'} "
+    text += f"{short_id(applied.revision)}{subject}{source}"
     if tried and tried.outcome is Outcome.GOOD and _lasted(tried):
         text += f", which passed its gate after {_lasted(tried)}"
     yield Fact(
@@ -218,8 +219,7 @@ def _why_noticed(material: Material, revision: Event) -> Cause:
 def _newer(material: Material) -> Iterator[Fact]:
     """Say of a newer release what became of it: it is on trial, was taken back or is refused."""
     newest = material.rollouts[-1] if material.rollouts else None
-    release = material.applied.release if material.applied else ""
-    if newest and newest.release != release:
+    if newest and newest.release != (material.applied.release if material.applied else ""):
         came = _why_revision(material, newest, newest.began_at)
         causes = (*_why_tried(newest), *came)
         what = f"{short_id(newest.revision)}{_quoted(newest.subject)}"
@@ -231,9 +231,9 @@ def _newer(material: Material) -> Iterator[Fact]:
                 command=f"podvisor retry {material.app}",
                 causes=causes,
             )
-        elif newest.outcome is Outcome.TRIAL and not newest.ended_at:
+        elif newest is material.trial:
             gate = material.standing.gate if material.standing else ""
-            text = with_why(f"{what} is on trial", gate)
+            text = with_why(f"{material.app} runs {what}, which is on trial", gate)
             yield Fact(about=FactKind.NEWER, text=text, at=newest.began_at, causes=causes)
     yield from _refused(material)
 

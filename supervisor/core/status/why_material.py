@@ -7,7 +7,7 @@ import msgspec
 from supervisor.model.events import Event, EventKind, EventQuery, OwnCode
 from supervisor.model.incident import Incident
 from supervisor.model.observed import AppliedApp
-from supervisor.model.rollout import Hold, Rollout, Scale, Suspension
+from supervisor.model.rollout import Hold, Outcome, Rollout, Scale, Suspension
 from supervisor.model.status import AppStatus
 
 _NEWEST = 400
@@ -45,6 +45,14 @@ class Material(msgspec.Struct, frozen=True, kw_only=True):
     """The newest of the app or the unit, in their order."""
     of_sources: tuple[Event, ...] = ()
     """The newest revisions, webhooks, orders and starts of the daemon, in their order."""
+
+    @property
+    def trial(self) -> Rollout | None:
+        """The release that runs on trial, in place of the one that passed its gate last."""
+        newest = self.rollouts[-1] if self.rollouts else None
+        is_on = newest and newest.outcome is Outcome.TRIAL and not newest.ended_at
+        is_good = newest and self.applied and newest.release == self.applied.release
+        return newest if is_on and not is_good else None
 
 
 def read_events(

@@ -381,3 +381,17 @@ def test_however_odd_the_ledger_it_says_sentences(material: Material) -> None:
         assert one.text.isprintable()
         assert one.at >= 0
     assert json.loads(msgspec.json.encode(said))["app"] == "web"
+
+
+def test_what_is_on_trial_runs_and_what_was_before_was_good_last() -> None:
+    before = rollout(OLD, NOW - 900, subject="use 1.1")
+    trial = msgspec.structs.replace(LAST, outcome=Outcome.TRIAL, ended_at=0.0)
+    told = why(
+        msgspec.structs.replace(PLAIN, applied=applied(before), rollouts=(before, trial)), NOW
+    )
+    good, newer = (
+        next(one.text for one in told.facts if one.about is about)
+        for about in (FactKind.RELEASE, FactKind.NEWER)
+    )
+    assert good.startswith("web was last good at aaaaaaaa")
+    assert newer.startswith("web runs bbbbbbbb “use 1.2”, which is on trial")
