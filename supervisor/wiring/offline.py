@@ -147,13 +147,13 @@ async def check(
             },
         )
         has_others = not known.sources.keys() <= sources.keys()
-        found = await _judge(settings, Path(folder), Path(scratch), has_others=has_others)
+        found = await _judge(settings, Path(scratch), has_others=has_others)
     matched = tuple(name for name in sources if name in known.sources)
     findings = (*await _of_settings(reading, config, matched), *found.findings)
     return msgspec.structs.replace(found, sources=matched, findings=findings)
 
 
-async def _judge(settings: Settings, folder: Path, scratch: Path, *, has_others: bool) -> Check:
+async def _judge(settings: Settings, scratch: Path, *, has_others: bool) -> Check:
     """Judge the sources of these settings, which are made of a folder."""
     reader = GitSources(folder=scratch / "sources", limits=settings.limits)
     ledger = SqliteLedger(scratch / "ledger.db", settings=settings.ledger, clock=SystemClock())
@@ -174,7 +174,6 @@ async def _judge(settings: Settings, folder: Path, scratch: Path, *, has_others:
                 clock=SystemClock(),
                 standing={},
             ),
-            passed_over=lambda app: generator.passed_over(folder, app),
             has_others=has_others,
         )
     finally:

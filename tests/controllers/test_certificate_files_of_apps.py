@@ -20,11 +20,7 @@ async def checked(world, files, **more):
     world.reader.put("home", files)
     planning = Planning(world.ports())
     state = planning.desired_state(CurrentSettings(world.settings), standing={})
-
-    async def passed_over(_):
-        return ()
-
-    found = await check(reader=world.reader, desired_state=state, passed_over=passed_over, **more)
+    found = await check(reader=world.reader, desired_state=state, **more)
     return found, state
 
 

@@ -66,14 +66,7 @@ async def test_files_of_a_refused_app_are_no_files_of_no_app(world):
         {"web/a/x.container": "", "web/b/x.container": "", "db/db.container": "", "a.md": ""},
     )
     async with world.running() as daemon:
-
-        async def passed_over(_app):
-            return ()
-
-        desired_state = daemon.desired_state
-        found = await check(
-            reader=world.reader, desired_state=desired_state, passed_over=passed_over
-        )
+        found = await check(reader=world.reader, desired_state=daemon.desired_state)
         (refused,) = (one for one in found.apps if one.refused)
         assert refused.root == "web"
         assert refused.files == ("web/a/x.container", "web/b/x.container")

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-from msgspec.structs import replace
 
 from supervisor.adapters.quadlet.culprits import find_culprits
 from supervisor.adapters.quadlet.runner import Crashed, Runner
+from supervisor.adapters.quadlet.values import SystemdValues
 from supervisor.adapters.quadlet.vocabulary import SystemdKeys
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.file_references import Place
@@ -30,13 +30,18 @@ from supervisor.core.render.pitfalls import report_pitfalls
 from supervisor.core.render.plain_units import read_plain_units
 from supervisor.core.render.quadlet_output import divide, read_units
 from supervisor.core.render.reading import Reading
-from supervisor.core.render.vocabulary import Vocabulary, report_unknown
+from supervisor.core.render.vocabulary import (
+    Said,
+    Vocabulary,
+    report_unknown,
+    report_unread,
+    said_to_systemd,
+)
 from supervisor.kit.process import Completed
 from supervisor.kit.threads import aside
-from supervisor.model.app import Candidate, DesiredApp
+from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding, Retry
 from supervisor.model.generated import Generated
-from supervisor.model.quadlet import UnitKind
 from supervisor.model.source import FileKind
 
 _REMEMBERED = 4
@@ -54,6 +59,7 @@ class QuadletGenerator(msgspec.Struct):
     _crashes: dict[object, tuple[Finding, ...]] = {}
     """Staged files of an app at which it crashed, to what is said of them."""
     _keys: SystemdKeys = msgspec.field(default_factory=SystemdKeys)
+    _values: SystemdValues = msgspec.field(default_factory=SystemdValues)
 
     async def version(self) -> str:
         """Return the generator's version, and a mark that changes when its file does."""
@@ -93,7 +99,9 @@ class QuadletGenerator(msgspec.Struct):
             some = {app.name: readings[app.name] for app in chosen}
             await self._judge(some, [*chosen, *neighbours], contents)
         vocabulary = await self._keys.known()
-        answer = await aside(lambda: _conclude(readings, vocabulary), items=size)
+        lines = await aside(lambda: _said(readings, vocabulary), items=size)
+        unread = await self._values.unread(lines)
+        answer = await aside(lambda: _conclude(readings, vocabulary, unread), items=size)
         while len(self._answers) >= _REMEMBERED:
             del self._answers[next(iter(self._answers))]
         self._answers[question] = answer
@@ -116,21 +124,6 @@ class QuadletGenerator(msgspec.Struct):
             for name, text in divide(output)
             if f"SourcePath={folder}/{app.name}/" in text
         }
-
-    async def passed_over(self, source: Path, app: DesiredApp) -> tuple[Finding, ...]:
-        """Warn of what systemd would pass over in the units of an app whose files are on disk."""
-        from supervisor.adapters.quadlet.verify import passed_over  # noqa: PLC0415  # for `check`
-
-        binary = self.runner.binary
-        plain = [unit.path for unit in app.units if unit.kind is UnitKind.PLAIN]
-        found = await passed_over(source / app.root, plain, generator=binary)
-        # Other apps, and what an image is built from, may stand in the same folder.
-        own = {path for unit in app.units for path in (unit.path, *unit.drop_ins)}
-        return tuple(
-            replace(one, app=app.name, path=posixpath.join(app.root, one.path))
-            for one in found
-            if one.path in own
-        )
 
     async def _judge(
         self,
@@ -225,9 +218,16 @@ def _read(readings: Mapping[str, Reading], done: Completed | None, place: Place)
         read_refusals(done.errors, readings, place.stage)
 
 
-def _conclude(readings: Mapping[str, Reading], vocabulary: Vocabulary) -> Generated:
+def _said(readings: Mapping[str, Reading], vocabulary: Vocabulary) -> list[Said]:
+    return [line for one in readings.values() for line in said_to_systemd(one, vocabulary)]
+
+
+def _conclude(
+    readings: Mapping[str, Reading], vocabulary: Vocabulary, unread: Mapping[Said, str]
+) -> Generated:
     for reading in readings.values():
         report_unknown(reading, vocabulary)
+        report_unread(reading, unread)
         report_reaching(reading)
         report_pitfalls(reading)
         report_links(reading)

@@ -52,8 +52,8 @@ def command(apps: tuple[str, ...], length: float | None, reason: str, as_json: b
     show_apps([one for one in status["apps"] if one["name"] in names])
     down = [one for one in apps_with_replicas(places.quadlet_folder()) if one in names]
     if down:
-        text = f"after a boot no replica runs of {', '.join(down)}: podvisor starts these"
-        screen.say(("! ", "warn"), text, ", once podvisor resume is said")
+        text = f"after a boot no replica of {', '.join(down)} runs until podvisor resume"
+        screen.say(("! ", "warn"), text, ": systemd starts none of them")
     for one in status.get("problems", ()):
         if one.get("code") == IncidentCode.LEDGER_UNWRITABLE:
             hint = "it holds until the daemon ends, or there is room before: order it again then"

@@ -1,7 +1,5 @@
 """Judge sources as the daemon does, and tell all of it: what `podvisor check` asks for."""
 
-from collections.abc import Awaitable, Callable, Iterable
-
 from msgspec.structs import replace
 
 from supervisor.controllers.desired.desired_state import DesiredState
@@ -9,7 +7,7 @@ from supervisor.controllers.ports import SourceReader
 from supervisor.core.desired.unfitting import ignores_nothing
 from supervisor.core.health import unstarted
 from supervisor.core.plan.certificates import certificate_blockers
-from supervisor.model.app import Candidate, Deployment, DesiredApp
+from supervisor.model.app import Candidate, Deployment
 from supervisor.model.check import (
     Check,
     CheckedApp,
@@ -25,10 +23,9 @@ async def check(
     *,
     reader: SourceReader,
     desired_state: DesiredState,
-    passed_over: Callable[[DesiredApp], Awaitable[Iterable[Finding]]],
     has_others: bool = False,
 ) -> Check:
-    """Judge all sources of the settings; `passed_over` asks systemd of an app.
+    """Judge all sources of the settings.
 
     `has_others` if this host has other sources, which may hold what is lacking here.
 
@@ -56,9 +53,6 @@ async def check(
             lacking = certificate_blockers(one.wanted, desired_state.certificates())
             told.extend(replace(found, fatal=not has_others) for found in lacking)
             told.extend(unstarted.found_without_systemd(one.wanted, units))
-            places = {(found.path, found.line) for found in told}
-            more = await passed_over(one.wanted)
-            told.extend(found for found in more if (found.path, found.line) not in places)
         findings.extend(dict.fromkeys(told))
         apps.append(_app(one, desired_state.newest(name) or unfit.get(name)))
     if not deployments:

@@ -1,7 +1,8 @@
-"""Sections, keys, specifiers and comments that systemd does not know, with what was meant.
+"""Sections, keys, values, specifiers and comments that systemd does not know, with what was meant.
 
-systemd passes the first two over, and only logs it; of a specifier in a command it does not load
-the unit. Which keys there are it says itself (`adapters.quadlet.vocabulary`).
+systemd passes most of it over, and only logs it; of a specifier in a command it does not load the
+unit. Which keys there are it says itself (`adapters.quadlet.vocabulary`), and which values of
+these it cannot read (`adapters.quadlet.values`).
 """
 
 import posixpath
@@ -21,17 +22,59 @@ from supervisor.model.quadlet import QUADLETS
 Vocabulary = Mapping[str, frozenset[str]]
 """Section to the keys that systemd knows there; empty where systemd cannot be asked."""
 
+Said = tuple[str, str, str]
+"""A line of a unit file: section, key, value."""
+
 _COMMON = ("Unit", "Install")
 _SPECIFIERS = frozenset("aAbBcCdDEfgGhHiIjJlLmMnNopPqrRsStTuUvVwWyY%")
+_NO_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|\\$")
+"""Of what cannot stand in a line by itself."""
 _PER_CENT = re.compile(r"%([A-Za-z0-9%])")
+
+
+def said_to_systemd(reading: Reading, vocabulary: Vocabulary) -> Iterator[Said]:
+    """Yield what an app's unit files say under keys that are systemd's, as it comes to systemd."""
+    for entry in (one for path in _unit_files(reading) for one in _entries(path, reading.files)):
+        if entry.key not in vocabulary.get(entry.section, ()) or _NO_VALUE.search(entry.value):
+            continue
+        if any(word.endswith(tuple(QUADLETS)) for word in entry.value.split()):
+            continue  # the generator puts the unit's name there
+        yield entry.section, entry.key, entry.value
+
+
+def report_unread(reading: Reading, unread: Mapping[Said, str]) -> None:
+    """Add to an app's reading what of that systemd cannot read; `unread` has its words."""
+    places = {(one.path, one.line) for one in reading.findings}
+    for entry in (one for path in _unit_files(reading) for one in _entries(path, reading.files)):
+        words = unread.get((entry.section, entry.key, entry.value))
+        finding = words and reading.files.finding(
+            f"systemd passes this over: {words}",
+            at=entry,
+            hint=f"man systemd.directives says where {entry.key}= is explained",
+            fatal=False,
+        )
+        if finding and (finding.path, finding.line) not in places:
+            reading.findings.append(finding)
+
+
+def _unit_files(reading: Reading) -> Iterator[str]:
+    """Yield the paths of unit files and drop-ins that count."""
+    units = {*quadlet_files(reading.files.app), *reading.files.plain_units()}
+    for path in reading.files.unit_paths():
+        # Others are data, or an image's.
+        if _known_sections(path) and (path in units or is_drop_in(path)):
+            yield path
+
+
+def _entries(path: str, files: AppFiles) -> Iterator[Entry]:
+    """Yield the lines of a unit file that systemd sees."""
+    known = _known_sections(path)
+    yield from (one for one in files.unit_file(path).entries if one.section in known)
 
 
 def report_unknown(reading: Reading, vocabulary: Vocabulary) -> None:
     """Add to an app's reading what in its unit files means nothing to systemd."""
-    units = {*quadlet_files(reading.files.app), *reading.files.plain_units()}
-    for path in reading.files.unit_paths():
-        if not _known_sections(path) or not (path in units or is_drop_in(path)):
-            continue  # data, or an image's
+    for path in _unit_files(reading):
         reading.findings.extend(_sections(path, reading.files))
         reading.findings.extend(_keys(path, reading.files, vocabulary))
         reading.findings.extend(_specifiers(path, reading.files))

@@ -4,7 +4,7 @@ import pytest
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.render.reading import Reading
-from supervisor.core.render.vocabulary import report_unknown
+from supervisor.core.render.vocabulary import report_unknown, report_unread, said_to_systemd
 from tests.core.candidates import from_texts
 
 KEYS = {
@@ -60,3 +60,42 @@ def test_data_is_left_alone() -> None:
 def test_a_per_cent_sign_that_begins_no_specifier(line: str, finding: str) -> None:
     found = [one.replace("apps/web/web.container:2: ", "") for one in said({"web.container": line})]
     assert [one[: len(finding)] for one in found] == ([finding] if finding else [])
+
+
+def test_what_systemd_is_asked_about() -> None:
+    files = {
+        "web.container": "[Unit]\nAfter=db.container\nAfter=x.target\n[Container]\nImage=x\n"
+        "[Service]\nRestart=allways\nRestrat=no\nEnvironment=a\\\n b\nExecStart=x\\",
+        "web.container.d/1.conf": "[Service]\nRestart=no\n[Install]\nWantedBy=default.target\n",
+        "data/a.service": "[Service]\nRestart=no\n[Timer]\nOnCalendar=x\n",
+    }
+    reading = Reading(AppFiles(*from_texts("web", files)))
+    asked = set(said_to_systemd(reading, KEYS))
+    assert {
+        ("Unit", "After", "x.target"),
+        ("Service", "Restart", "allways"),
+        ("Service", "Restart", "no"),
+        ("Install", "WantedBy", "default.target"),
+    } <= asked
+    assert all(
+        section in KEYS and key in KEYS[section] and "\n" not in value and value != "db.container"
+        for section, key, value in asked
+    )
+    assert list(said_to_systemd(reading, {})) == []
+
+
+def test_a_value_that_systemd_cannot_read() -> None:
+    text = "[Service]\nRestart=allways\n[Install]\nWantedBy=%Z\n"
+    reading = Reading(AppFiles(*from_texts("web", {"web.container": text})))
+    report_unknown(reading, KEYS)
+    unread = {
+        ("Service", "Restart", "allways"): "Failed to parse Restart=allways",
+        ("Install", "WantedBy", "%Z"): "told already",
+    }
+    report_unread(reading, unread)
+    _, value = reading.findings
+    assert not value.fatal
+    assert str(value) == (
+        "apps/web/web.container:2: systemd passes this over: Failed to parse Restart=allways"
+        " (man systemd.directives says where Restart= is explained)"
+    )
