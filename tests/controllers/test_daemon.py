@@ -267,6 +267,31 @@ async def test_since_when_begins_anew_with_another_place(world):
         assert daemon.service.status().sources[0].error_since >= since + 100
 
 
+async def test_of_another_place_that_cannot_be_read_nothing_is_known(world):
+    """Nor is what was read of the former place another revision, once that is named again."""
+    world.reader.put("home", BLOG)
+    async with world.running() as daemon:
+        first = daemon.service.status().sources[0].revision
+        told = len(world.events(EventKind.REVISION))
+        assert first
+        for other in (
+            SourceSettings(git=GitUrl("https://git.example/hoem")),
+            SourceSettings(git=GitUrl("https://git.example/home"), ref="mian"),
+        ):
+            world.reader.failures["home"] = Stalled("repository not found")
+            mistyped = msgspec.structs.replace(world.settings, sources={"home": other})
+            await daemon.settings.take(mistyped)
+            await daemon.queue.wait_idle()
+            (source,) = daemon.service.status().sources
+            assert source.error
+            assert (source.revision, source.subject, source.read_at) == ("", "", 0.0)
+            world.reader.failures.clear()
+            await daemon.settings.take(world.settings)
+            await daemon.queue.wait_idle()
+            assert daemon.service.status().sources[0].revision == first
+        assert len(world.events(EventKind.REVISION)) == told
+
+
 async def test_the_journal_tells_people_what_fails_and_does_not_repeat_itself(world, caplog):
     caplog.set_level("INFO")
     async with world.running() as daemon:

@@ -75,7 +75,7 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
         if self.desired_state.settings.sources.get(name) != settings:
             return False
         changed = self.desired_state.put(snapshot)
-        self._show(name, settings, snapshot)
+        self._show(name, settings, snapshot, changed=changed)
         self._read[name] = began_at
         return changed
 
@@ -88,7 +88,9 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
             revisions.update(one.revision for one in rollouts if one.source == name)
         await self.reader.keep(name, revisions)
 
-    def _show(self, name: str, settings: SourceSettings, snapshot: Snapshot) -> None:
+    def _show(
+        self, name: str, settings: SourceSettings, snapshot: Snapshot, *, changed: bool
+    ) -> None:
         old = self.board.sources.get(name)
         self.board.sources[name] = replace(
             _unread(name, settings),
@@ -98,7 +100,8 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
         )
         if old and old.error:
             self.ledger.log(EventKind.SOURCE, source=name, reason="can be read again")
-        if not old or old.revision != snapshot.revision:
+        former = old.revision if old else ""
+        if former != snapshot.revision and (former or changed):
             self.ledger.log(
                 EventKind.REVISION,
                 source=name,
@@ -127,10 +130,9 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
         old, unread = self.board.sources.get(name), _unread(name, settings)
         same_place = old and (old.location, old.ref) == (unread.location, unread.ref)
         error = str(Finding.of(failure))
+        # Of another place nothing was read, whatever is deployed of the former one.
         self.board.sources[name] = replace(
-            old or unread,
-            location=unread.location,
-            ref=unread.ref,
+            old if old and same_place else unread,
             commit_page=unread.commit_page,
             error=error,
             error_since=old.error_since if old and same_place and old.error else self.clock.now(),
