@@ -309,6 +309,7 @@ def assemble(
             last_known=last_known,
             systemd=ports.systemd,
             webhooks=heard.router,
+            disk=disk,
         ),
         queue=queue,
         images=images,

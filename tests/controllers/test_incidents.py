@@ -192,6 +192,25 @@ async def test_a_disk_that_is_nearly_full_is_told_once_until_there_is_room(world
         assert codes == ["disk-nearly-full", "disk-free-again"]
 
 
+async def test_who_asks_hears_how_much_room_there_is_at_that_moment(world):
+    async with world.running() as daemon:
+        world.host.free_bytes["/store"] = 0
+        daemon.queue.add("disk")
+        await daemon.queue.wait_idle()
+        for free, said in (
+            (900 << 20, "944 MB are free in /store, less than"),
+            ((1 << 30) + 1, "1.1 GB are free in /store, hardly more than"),
+        ):
+            world.host.free_bytes["/store"] = free
+            status = await daemon.service.look()
+            for told in (*status.problems, *status.incidents):
+                assert said in str(told)
+        world.host.free_bytes["/store"] = 2 << 30
+        status = await daemon.service.look()
+        assert not status.problems
+        assert not status.incidents
+
+
 async def test_the_disk_is_looked_at_when_a_pull_fails(world):
     world.settings = replace(world.settings, repair=RepairSettings(resync=0))
     async with world.running() as daemon:

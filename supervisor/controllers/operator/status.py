@@ -27,6 +27,7 @@ from supervisor.controllers.state.certificate_news import (
     on_their_way,
     with_certificates,
 )
+from supervisor.controllers.state.disk import DiskWatch
 from supervisor.controllers.state.status_board import StatusBoard
 from supervisor.controllers.webhooks.router import WebhookRouter
 from supervisor.kit.clock import Clock
@@ -58,12 +59,16 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
     last_known: LastKnown
     systemd: Systemd
     webhooks: WebhookRouter
+    disk: DiskWatch
 
     async def at(self, app: str) -> Mapping[str, UnitState]:
         """Return the units as they are now; raises Stalled if there is no such app."""
         if app:
             self.names.check([app])
         await self._look_at_health()
+        if self.disk.findings():
+            with anyio.move_on_after(_PATIENCE_SECONDS):
+                await self.queue.wait_for_pass([Kind.DISK])
         with anyio.move_on_after(_PATIENCE_SECONDS):
             await self.webhooks.look()
         apps = {**self.last_known.apps(), **self.board.apps}

@@ -1,6 +1,7 @@
 """How much room is left where images and podvisor's own state are. Key `disk`.
 
-Looked at with each resync, and when a pull or a write to the ledger has failed: nobody tells of it.
+Looked at with each resync, when a pull or a write to the ledger has failed, and when somebody asks
+while it was nearly full: nobody tells of it.
 """
 
 import msgspec
@@ -51,9 +52,9 @@ class DiskWatch(msgspec.Struct, kw_only=True):
         for folder in self._low.keys() - free.keys():
             del self._low[folder]
         for folder, size in free.items():
-            if size < limit:
+            if size < limit or (folder in self._low and size < _CLEARANCE * limit):
                 self._say_low(folder, size, limit)
-            elif folder in self._low and size >= _CLEARANCE * limit:
+            elif folder in self._low:
                 del self._low[folder]
                 self.ledger.log(
                     EventKind.RECOVERED,
@@ -63,9 +64,10 @@ class DiskWatch(msgspec.Struct, kw_only=True):
                 )
 
     def _say_low(self, folder: str, size: int, limit: int) -> None:
+        than = "less" if size < limit else "hardly more"
         found = Finding(
             message=f"the disk is nearly full: {rough_size(size)} are free in {folder},"
-            f" less than {rough_size(limit)}",
+            f" {than} than {rough_size(limit)}",
             hint="podman system df shows what images, containers and volumes take; [limits]"
             " free_space says from when on this is told",
             code=IncidentCode.DISK_NEARLY_FULL,
@@ -81,4 +83,5 @@ class DiskWatch(msgspec.Struct, kw_only=True):
                 reason=found.message,
                 detail=found.hint,
             )
-        self._low[folder] = found
+        if self._low.get(folder) != found:
+            self._low[folder] = found

@@ -186,8 +186,8 @@ def lacks_room(room: ArchiveRoom) -> str:
     if room.free >= needed:
         return ""
     return (
-        f"they hold {rough_size(room.needed)}, and {rough_size(room.free)} are free in"
-        f" {room.folder}, of which {rough_size(FLOOR_BYTES)} stay free"
+        f"they hold {rough_size(room.needed)}, {rough_size(room.free)} are free in {room.folder},"
+        f" and {rough_size(FLOOR_BYTES)} are to stay free there"
     )
 
 
