@@ -267,6 +267,21 @@ async def test_since_when_begins_anew_with_another_place(world):
         assert daemon.service.status().sources[0].error_since >= since + 100
 
 
+async def test_a_source_that_is_renamed_is_said_to_be_and_restarts_nothing(world):
+    world.reader.put("home", BLOG)
+    async with world.running() as daemon:
+        world.reader.put("casa", BLOG)
+        jobs = len(world.systemd.jobs)
+        renamed = {"casa": world.settings.sources["home"]}
+        await daemon.settings.take(msgspec.structs.replace(world.settings, sources=renamed))
+        await daemon.queue.wait_idle()
+        await anyio.sleep(60)
+        reason = world.events(EventKind.APPLIED)[-1].reason
+        assert reason.startswith("comes from source casa now, was at ")
+        assert " from home" in reason
+        assert world.systemd.jobs[jobs:] == []
+
+
 async def test_of_another_place_that_cannot_be_read_nothing_is_known(world):
     """Nor is what was read of the former place another revision, once that is named again."""
     world.reader.put("home", BLOG)

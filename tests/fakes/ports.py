@@ -218,7 +218,7 @@ class FakeReader:
         if settings.writeback_branch:
             branch = (name, settings.writeback_branch)
             if self.branches.get(branch, "") != commit.replaces:
-                raise Stalled("somebody else pushed to it")
+                raise Stalled("it holds what was not pushed from here for this source")
             self.branches[branch] = revision_of(tree)
         else:
             self.trees[name] = tree

@@ -130,10 +130,13 @@ async def _branch(
     stands = refs.get(own, "")
     if own == source or stands not in ("", commit.replaces):
         short = settings.writeback_branch
-        why = "it is the one that is followed" if own == source else "somebody else pushed to it"
+        why = "is the one that is followed"
+        if own != source:
+            why = "holds what was not pushed from here for this source"
         raise Stalled(
-            f"cannot {exchange.doing}: branch {short} is not podvisor's own, for {why}",
-            hint="name another one in “writeback_branch”, or merge this one and remove it",
+            f"cannot {exchange.doing}: branch {short} {why}",
+            hint="name another one in “writeback_branch”, or merge this one and remove it; it is"
+            " so after a source was renamed, and where another host pushes to it",
         )
     return _Branch(own, stands, source)
 

@@ -125,6 +125,8 @@ class Recorder(msgspec.Struct, kw_only=True):
             tried_before = self.ledger.rollouts(app.name)
             last = next((one for one in tried_before if one.release == before.release), None)
             was = f"was at {in_words(last, app) if last else short_id(before.revision)}"
+            if before.source != app.source:
+                was = f"comes from source {app.source} now, {was} from {before.source}"
         started = self.ledger.applied_app(app.name)
         units = set(app.runtime_units)
         # What another app is about to take is known by what it was started with here.

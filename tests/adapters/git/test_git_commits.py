@@ -206,7 +206,7 @@ async def test_a_branch_of_its_own_is_kept_up_to_date(host, settings, sources):
     then = (await sources.commit("home", settings, second(onto, replaces=first))).oid
     assert host.tip("podvisor-updates") == then
     assert host.shows(then, "--format=%P", "--no-patch") == onto
-    with pytest.raises(Stalled, match="somebody else pushed to it"):
+    with pytest.raises(Stalled, match="holds what was not pushed from here for this source"):
         await sources.commit("home", settings, second(onto, replaces=first))
     host.run("git", "-C", str(host.bare), "branch", "-D", "podvisor-updates")
     assert await sources.commit("home", settings, second(onto, replaces=then))
