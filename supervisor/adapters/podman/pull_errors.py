@@ -1,13 +1,16 @@
 """Why an image cannot be pulled: what a person must mend, and what may mend itself."""
 
+import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from supervisor.adapters.podman.signature_policy import signature_rule
 from supervisor.core.files.unitfile import Refused
 from supervisor.core.images.mirrors import fetched_as
 from supervisor.core.images.reference import has_registry, parse_reference
+from supervisor.core.images.trust import OWN_FILE
 from supervisor.kit.texts import one_line
 from supervisor.model.errors import Failure, Retry, Stalled
 from supervisor.model.podman import PullLogins, RegistryRule
@@ -151,18 +154,19 @@ def _refused_by_policy(
     if _NO_SIGNATURE in said:
         # Images are signed once they are pushed: it may be about to come.
         why = f"{asked}, and it has none that Podman finds"
-        sign = "have whoever publishes it sign it, from cosign 3 on with"
+        sign = "have it signed (cosign 3:"
         if is_list:
             why = f"{asked}, and what its list has for this platform has none that Podman finds"
             sign = (
-                "have whoever publishes it sign each image of the list (cosign sign --recursive, "
-                "skopeo copy --all), from cosign 3 on also with"
+                "have each image of the list signed"
+                " (cosign sign --recursive, skopeo copy --all; cosign 3 also:"
             )
-        hint = (
-            f"{sign} --new-bundle-format=false --use-signing-config=false; "
-            "Podman finds that where registries.d says "
-            f"use-sigstore-attachments: true for {_beside(image, rules)}"
-        )
+        hint = f"{sign} --new-bundle-format=false --use-signing-config=false)"
+        if not _is_told(image, policies, rules):
+            hint += (
+                "; Podman finds that where registries.d says "
+                f"use-sigstore-attachments: true for {_beside(image, rules)}"
+            )
         return Retry(why, hint=hint)
     if "is rejected by policy" in said:
         why = f"cannot pull {image}: {place} lets nobody pull it"
@@ -187,6 +191,17 @@ def _refused_by_policy(
     else:
         why = f"{asked}, and somebody else signed it: {said}"
     return Stalled(why, hint=hint)
+
+
+def _is_told(image: str, policies: Sequence[Path], rules: Sequence[RegistryRule]) -> bool:
+    """Whether `podvisor trust` wrote to registries.d that signatures lie beside this image."""
+    repository = _repository(image)
+    for policy in policies if repository else ():
+        with suppress(OSError):
+            lines = (policy.parent / "registries.d" / OWN_FILE).read_text().splitlines()
+            names = fetched_as(repository, rules)
+            return all(f"  {json.dumps(name)}:" in lines for name in names)
+    return False
 
 
 def _beside(image: str, rules: Sequence[RegistryRule]) -> str:

@@ -10,6 +10,7 @@ import pytest
 from supervisor.adapters.podman.pull_errors import failure_of, registry_of
 from supervisor.adapters.podman.signature_policy import demanded, policy_files, signature_rule
 from supervisor.core.images.public_key import fingerprint, public_keys
+from supervisor.core.images.trust import attaching
 from supervisor.model.errors import Retry, Stalled
 from supervisor.model.image import SignatureDemand
 from supervisor.model.podman import Mirror, RegistryRule
@@ -236,6 +237,21 @@ def test_signatures_are_looked_for_where_an_image_is_fetched(tmp_path: Path) -> 
     assert "with the mirror" in failure.hint
     alone = failure_of("quay.io/a/b:1", rejected, policies=[path])
     assert alone.hint.endswith("use-sigstore-attachments: true for quay.io/a/b")
+
+
+def test_what_podvisor_trust_has_written_is_not_asked_for(tmp_path: Path) -> None:
+    rejected = "Source image rejected: A signature was required, but no signature exists"
+    rule = RegistryRule(prefix="quay.io", mirrors=(Mirror(location="localhost:5000/quay"),))
+    path = policy(tmp_path, COSIGN)
+    own = path.parent / "registries.d/podvisor.yaml"
+    own.parent.mkdir()
+    own.write_text(attaching({}, "quay.io/a/b") or "")
+    told = failure_of("quay.io/a/b:1", rejected, policies=[path]).hint
+    assert told.startswith("have it signed (cosign 3: ")
+    assert "registries.d" not in told
+    for image, rules in (("quay.io/a/b:1", [rule]), ("quay.io/a/c:1", [])):
+        other = failure_of(image, rejected, policies=[path], rules=rules)
+        assert "where registries.d says" in other.hint
 
 
 @pytest.mark.parametrize("wrapping", ["", ON_FORKY])
