@@ -83,6 +83,25 @@ def test_suspend_shows_what_is_held_back(podvisor: Podvisor, daemon: Any) -> Non
     assert "db" not in said.out
 
 
+def test_an_order_for_all_apps_is_told_once(podvisor: Podvisor, daemon: Any) -> None:
+    order = Suspension(at=time.time(), reason="upgrading Debian", by="pi")
+    apps = tuple(
+        AppStatus(name=name, source="home", state=AppState.SUSPENDED, suspension=order)
+        for name in ("db", "mail", "web")
+    )
+    held = msgspec.structs.replace(apps[0], held_back=("restart db.service: its unit changed",))
+    status = plain(Status(running=True, version="1", apps=(held, *apps[1:])))
+    daemon.answer("/v1/suspend", status)
+    daemon.answer("/v1/status", status)
+    for words in (("suspend",), ("status",)):
+        said = podvisor(*words).out
+        assert said.count("upgrading Debian") == 1
+        assert "all apps are suspended now by pi (until podvisor resume), upgrading" in said
+        assert "restart db.service: its unit changed" in said
+        assert "mail: suspended" not in said
+    assert "suspended now by pi" in podvisor("status", "web").out
+
+
 def test_suspend_says_which_apps_no_boot_starts(
     podvisor: Podvisor, daemon: Any, home: Path
 ) -> None:

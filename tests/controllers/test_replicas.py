@@ -88,7 +88,7 @@ async def test_one_too_many_goes_and_is_named(world):
             await rest(daemon, 5)
             assert world.machine.running.keys() == instances(1, 2, 3)
             (stop,) = [one for one in world.events(EventKind.STEP) if one.unit == unit][:1]
-            assert "there are to be 3 replicas of it" in stop.reason
+            assert "no more than 3 replicas should run" in stop.reason
         assert not restarted(world)
 
 

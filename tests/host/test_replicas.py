@@ -59,7 +59,7 @@ def test_there_are_as_many_as_asked_for(user, repository):
     user.systemctl("start", "web@4.service", check=False)  # which may be cancelled
     user.wait_for(lambda: events(user, step="stop"))
     (stop,) = events(user, step="stop")
-    assert (stop["unit"], stop["reason"]) == ("web@4.service", "there are to be 3 replicas of it")
+    assert (stop["unit"], stop["reason"]) == ("web@4.service", "no more than 3 replicas should run")
     assert running(user) == [1, 2, 3]
     # A person orders others, and none.
     assert user.podvisor("scale", "web=5").returncode == 0

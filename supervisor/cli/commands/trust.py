@@ -1,5 +1,6 @@
 """`podvisor trust`: have Podman verify who signed the images of apps."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -67,7 +68,7 @@ def command(config: str, *, apps: tuple[str, ...], yes: bool, as_json: bool) -> 
         return codes.OK
     for one in found:
         show_diff(one.lines(), colours=screen.has_colours())
-    if not yes and not _is_confirmed():
+    if not yes and not _is_confirmed(apps):
         screen.say("Nothing is written.")
         return codes.CHANGES
     _write(found, mine)
@@ -130,9 +131,10 @@ def _show_keys(asked: Sequence["AskedSignature"]) -> None:
     screen.say()
 
 
-def _is_confirmed() -> bool:
+def _is_confirmed(apps: Sequence[str]) -> bool:
     if not screen.is_terminal(sys.stdin):
-        screen.say("podvisor trust --yes writes it.", stream=sys.stderr)
+        command = shlex.join(["podvisor", "trust", *apps, "--yes"])
+        screen.say(f"{command} writes it.", stream=sys.stderr)
         return False
     return click.confirm("Write this?", default=False)
 

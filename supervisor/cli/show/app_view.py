@@ -161,7 +161,9 @@ def details(
     orders = [*filter(None, [trial]), *(text for text, _ in orders_in_words(app, now))]
     updates = app.get("updates", ())
     certificates = app.get("certificates", ())
-    if not (incidents or shown or findings or waiting or orders or updates or certificates):
+    held_back = app.get("held_back", ())
+    told_of = (incidents, shown, findings, waiting, orders, updates, certificates, held_back)
+    if not any(told_of):
         return
     say()
     if all_units:
@@ -198,7 +200,7 @@ def details(
     for text in (*orders, *waiting):
         if news := once.news(reduce(without_log, logs, text)):
             say("  ", ("… ", "warn"), news)
-    for text in app.get("held_back", ()):
+    for text in held_back:
         say("    ", (text, "dim"))
     if _NO_IMAGE not in codes and (again := _next_pull(app, now)):
         say("    ", (again, "dim"))

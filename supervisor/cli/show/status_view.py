@@ -4,7 +4,7 @@ It takes the plain JSON of `model.status.Status` (see `client` for why), from `s
 """
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from supervisor.cli.show import app_view, screen, webhook_view
@@ -12,6 +12,7 @@ from supervisor.cli.show.screen import Cell, say
 from supervisor.core.status.in_words import (
     apps_in_words,
     own_problems,
+    suspension_in_words,
     unknown_in_words,
     without_log,
 )
@@ -22,7 +23,7 @@ def show_apps(apps: list[dict[str, Any]]) -> None:
     """Write how these apps stand, and nothing else."""
     now = time.time()
     _apps(apps, now)
-    for one in apps:
+    for one in _without_common(apps, now):
         app_view.details(one, now, all_units=False)
 
 
@@ -48,10 +49,11 @@ def show(status: dict[str, Any], *, named: Collection[str] = (), now: float | No
     else:
         say(_no_apps(status))
     wrong = _by_app(status.get("incidents", ()))
-    for one in () if named else status.get("apps", ()):
+    apps = status.get("apps", ()) if named else _without_common(status.get("apps", ()), now)
+    for one in () if named else apps:
         if incidents := wrong.get(one["name"]):
             app_view.wrong(one, incidents, now)
-    for one in status.get("apps", ()):
+    for one in apps:
         if named:
             incidents = wrong.get(one["name"], [])
             app_view.details(one, now, incidents=incidents, all_units=True)
@@ -69,6 +71,16 @@ def show(status: dict[str, Any], *, named: Collection[str] = (), now: float | No
     if len(named) != 1 and status["running"] and status.get("apps"):
         say()
         say(_summary(status, problems))
+
+
+def _without_common(apps: Sequence[dict[str, Any]], now: float) -> Sequence[dict[str, Any]]:
+    """Say once that all apps are suspended, by one order; returns them without that."""
+    common = [one for one in apps if (o := one.get("suspension")) and not o.get("app")]
+    if common == common[:1]:
+        return apps
+    say()
+    say(("… ", "warn"), f"all apps are {suspension_in_words(common[0]['suspension'], now)}")
+    return [{**one, "suspension": None} if one in common else one for one in apps]
 
 
 def _by_app(incidents: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -349,7 +349,7 @@ def _remove_units(
     for name in _surplus(replicas, there):
         had.pop(name, None)
         number = count(len(replicas[template_of(name)].instances), "replica")
-        _remove_unit(name, observed, draft, f"there are to be {number} of it")
+        _remove_unit(name, observed, draft, f"no more than {number} should run")
     for name in had:
         if name not in stays and owners.get(template_of(name), draft.app) == draft.app:
             _remove_unit(name, observed, draft, reason)

@@ -108,12 +108,17 @@ def orders_in_words(app: dict[str, Any], now: float) -> Iterator[tuple[str, str]
         text = f"{scale['unit']} was scaled to {asked} {since}{_by(scale)}{why}; {says}"
         yield text, f"podvisor scale {name}"
     if order := app.get("suspension"):
-        until = order.get("until", 0.0)
-        end = f"ends {relative(until, now=now)}" if until else "until podvisor resume"
-        why = f", {order['reason']}" if order.get("reason") else ""
-        text = f"suspended {relative(order['at'], now=now)}{_by(order)} ({end}){why}"
+        text = suspension_in_words(order, now)
         steps = len(app.get("held_back", ()))
         yield f"{text}: {count(steps, 'step')} held back" if steps else text, resume
+
+
+def suspension_in_words(order: dict[str, Any], now: float) -> str:
+    """Say since when it counts, by whom, until when and why."""
+    until = order.get("until", 0.0)
+    end = f"ends {relative(until, now=now)}" if until else "until podvisor resume"
+    why = f", {order['reason']}" if order.get("reason") else ""
+    return f"suspended {relative(order['at'], now=now)}{_by(order)} ({end}){why}"
 
 
 def _by(order: dict[str, Any]) -> str:
