@@ -24,7 +24,8 @@ _ANALYZE = (
     *("--man=no", "--generators=no", "--recursive-errors=no"),
 )
 _OF_ANY_UNIT = ("Unit", "Install")
-_TIMEOUT_SECONDS = 20.0
+_TIMEOUT_SECONDS = 5.0
+_LONGEST = 4096
 _REMEMBERED = 4096
 
 
@@ -38,7 +39,7 @@ class SystemdValues(msgspec.Struct):
 
         None where systemd-analyze is not installed, or does not answer: it is asked again then.
         """
-        asked = dict.fromkeys(lines)
+        asked = dict.fromkeys(one for one in lines if len(one[2]) <= _LONGEST)
         if new := [one for one in asked if one not in self._known]:
             if len(self._known) + len(new) > _REMEMBERED:
                 self._known = {one: self._known[one] for one in asked if one in self._known}
