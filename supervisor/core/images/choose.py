@@ -115,8 +115,13 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
         current, mode = _current(key, standing), update_mode(terms)
         if order and order.pinned:
             # What failed its gate at the pin's version runs on as it was: that does not wait.
-            runs_now = current and newest and current.runs == newest.runs
-            if newest and newest.runs != order.pinned.runs and not runs_now:
+            pin_failed = any(
+                one.outcome is Outcome.FAILED
+                and any((pin.question, pin.runs) == (key, order.pinned.runs) for pin in one.pins)
+                for one in standing.rollouts
+            )
+            runs_on = pin_failed and current and newest and current.runs == newest.runs
+            if newest and newest.runs != order.pinned.runs and not runs_on:
                 why = with_why(f"pinned to {order.pinned}", order.reason)
                 choice.updates.append(_held(standing, rules, newest, why))
             return order.pinned
