@@ -11,7 +11,7 @@
 | host | suspends, networks that come up | none: what waits is tried at once |
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
@@ -51,8 +51,8 @@ class Sightings(msgspec.Struct, frozen=True, kw_only=True):
     desired_state: DesiredState
     ledger: Ledger
     board: StatusBoard
-    image_seen: Callable[[PodmanEvent], None]
-    """Hears of every event; whether it is about an image that is asked for, it knows itself."""
+    event_seen: Sequence[Callable[[PodmanEvent], None]]
+    """Hear of every event; whether it is about what they follow, they know themselves."""
     host_changed: Callable[[str], None]
 
     def unit_changed(self, unit: str) -> None:
@@ -81,7 +81,8 @@ class Sightings(msgspec.Struct, frozen=True, kw_only=True):
         made = (certificate for app in known for certificate in app.certificates)
         held = certificates_of(event, made)
         self.queue.add_debounced(*Kind.APP.keys(apps), *Kind.CERTIFICATE.keys(held))
-        self.image_seen(event)
+        for hear in self.event_seen:
+            hear(event)
 
     def source_changed(self, source: str) -> None:
         self.queue.add_debounced(Kind.SOURCE.key(source))

@@ -141,6 +141,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Seconds between two of its health checks as declared; 0 if it declares none."""
     up_once_healthy: bool = False
     """Whether its start ends with the first good one (`Notify=healthy`)."""
+    startup_retries: int = 0
+    """Podman ends it when so many startup checks in a row have failed; 0 if it does not."""
     log_driver: str = ""
     """Where its containers' words go, if that is said and is not the journal: `k8s-file` …"""
     log_file: str = ""

@@ -298,6 +298,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Containers of these apps' `.kube` services that run."""
     verified: dict[str, frozenset[str]] = {}
     """Image to the fingerprints of the keys by whose signatures it was taken."""
+    restarted: dict[str, float] = {}
+    """Unit to when Podman restarted its container by itself or for somebody last, as it told."""
     probed: dict[str, Probed] = {}
     """Units that podvisor probes itself."""
     jobs: dict[str, JobRun] = {}

@@ -333,7 +333,6 @@ def assemble(
         clock=clock,
         certificates=certificates,
     )
-
     actions = AppActions(
         names=names,
         queue=queue,
@@ -392,7 +391,7 @@ def assemble(
             queue=queue,
             desired_state=desired_state,
             board=board,
-            image_seen=checker.schedule.seen_here,
+            event_seen=(checker.schedule.seen_here, planning.health.event_seen),
             host_changed=lifecycle.host_changed,
         ),
         webhooks=partial(ports.listener.run, heard.router),

@@ -1,6 +1,6 @@
 """What wakes the daemon, wired."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.state.status_board import StatusBoard
@@ -16,17 +16,17 @@ def watches(
     queue: WorkQueue,
     desired_state: DesiredState,
     board: StatusBoard,
-    image_seen: Callable[[PodmanEvent], None],
+    event_seen: Sequence[Callable[[PodmanEvent], None]],
     host_changed: Callable[[str], None],
 ) -> Watches:
-    """Wire the watches; `image_seen` and `host_changed` hear what is not a key's."""
+    """Wire the watches; `event_seen` and `host_changed` hear what is not a key's."""
     return Watches(
         seen=Sightings(
             queue=queue,
             desired_state=desired_state,
             ledger=ports.ledger,
             board=board,
-            image_seen=image_seen,
+            event_seen=event_seen,
             host_changed=host_changed,
         ),
         systemd=ports.systemd,

@@ -444,3 +444,23 @@ async def test_a_revision_of_which_a_container_of_its_kube_ends_is_taken_back(wo
         (app,) = daemon.service.status().apps
         assert app.state is AppState.REVERTED
         assert "container k-two has ended (exit status 3)" in str(app.findings)
+
+
+@pytest.mark.parametrize("told_by", ["Podman", ""])
+async def test_what_podman_ends_for_its_startup_check_is_taken_back_for_that(world, told_by):
+    rollout = RolloutSettings(settle=10)
+    world.settings = msgspec.structs.replace(world.settings, rollout=rollout)
+    world.reader.put("home", {"web/web.container": "v=1"})
+    async with world.running() as daemon:
+        await anyio.sleep(30)
+        await world.push(daemon, {"web/web.container": "v=2 startup=3"})
+        await anyio.sleep(3)
+        if told_by:
+            told = PodmanEvent(type="container", action="restart", name="web", unit="web.service")
+            world.podman.events.queue.put_nowait(told)
+            await anyio.sleep(1)
+        world.systemd.ends("web.service")
+        await anyio.sleep(3)
+        assert daemon.service.status().apps[0].state is AppState.REVERTED
+    (bad,) = world.events(EventKind.REVERTED)
+    assert ("its startup check failed 3 times in a row" in bad.reason) is bool(told_by)

@@ -342,6 +342,7 @@ class FakeGenerator:
             if "tls" in words
             else (),
             health_interval=float(words.get("health", 0)),
+            startup_retries=int(words.get("startup", 0)),
             log_driver=words.get("log", ""),
             idle_interval=float(words["idle"]) if "idle" in words else None,
             probe=probe_of(words),

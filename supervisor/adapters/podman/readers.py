@@ -24,7 +24,13 @@ _FIELDS = (
 )
 _MATCHES = (
     *("PODMAN_TYPE=container", "PODMAN_TYPE=pod", "PODMAN_EVENT=create", "PODMAN_EVENT=died"),
-    *("PODMAN_EVENT=remove", "PODMAN_EVENT=rename", "PODMAN_EVENT=stop", "+"),
+    *(
+        "PODMAN_EVENT=remove",
+        "PODMAN_EVENT=rename",
+        "PODMAN_EVENT=restart",
+        "PODMAN_EVENT=stop",
+        "+",
+    ),
     *("PODMAN_HEALTH_STATUS=unhealthy", "+"),
     *("PODMAN_TYPE=image", "PODMAN_TYPE=volume", "PODMAN_TYPE=network", "PODMAN_TYPE=secret"),
 )

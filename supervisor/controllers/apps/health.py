@@ -17,6 +17,7 @@ from supervisor.kit.clock import Clock
 from supervisor.model.errors import Retry
 from supervisor.model.health import Checked, CheckRun, Health, PlayedContainer
 from supervisor.model.observed import UnitState
+from supervisor.model.podman import PodmanEvent
 
 LOOK_SECONDS = 150.0
 """How long a container may be unhealthy, at rest, before anybody knows.
@@ -25,6 +26,8 @@ Half the default poll of a Git source, so that every poll goes with a look.
 """
 _HANGS_SECONDS = 10.0
 """A check that runs when it is looked at is about to end; if it still runs then, it hangs."""
+_MOST_RESTARTED = 256
+"""Labels come from anybody."""
 _SOONEST_SECONDS = 2.0
 """Until Podman, which did not answer, is asked again; then twice as late each time."""
 
@@ -48,6 +51,8 @@ class HealthController(msgspec.Struct, kw_only=True):
     """Since when Podman does not answer; 0 if it does."""
     _played: dict[str, tuple[PlayedContainer, ...]] = {}
     """Unit to its containers as Podman told of them last, and those that are missed."""
+    _restarted: dict[str, float] = {}
+    """Unit to when its container was restarted last, of those that Podman told of last."""
     _usual: dict[str, tuple[PlayedContainer, ...]] = {}
     """As `_played`, of when the unit simply ran last: while it starts, Podman removes some."""
 
@@ -68,6 +73,18 @@ class HealthController(msgspec.Struct, kw_only=True):
         if asked:
             await self._ask(asked, units)
         return tuple(one for one in self._checked.values() if one.container.unit in units)
+
+    def event_seen(self, event: PodmanEvent) -> None:
+        """Hear of every event; a restart is remembered, since its container may be gone then."""
+        if event.action == "restart" and event.unit:
+            self._restarted.pop(event.unit, None)
+            self._restarted[event.unit] = self.clock.now()
+            if len(self._restarted) > _MOST_RESTARTED:
+                del self._restarted[next(iter(self._restarted))]
+
+    def restarted(self, units: Collection[str]) -> dict[str, float]:
+        """Return those of these units whose container was restarted, each with when it was."""
+        return {name: at for name, at in self._restarted.items() if name in units}
 
     async def played(self, units: Mapping[str, UnitState]) -> tuple[PlayedContainer, ...]:
         """Return the containers of these `.kube` services, and those that somebody removed.

@@ -157,6 +157,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             suspended={name: one.suspended for name, one in own.items() if one.suspended},
             checked=await self._checked(deployments, units),
             played=await self.health.played(_begun(deployments, units, {UnitKind.KUBE})),
+            restarted=self.health.restarted(units),
             probed=self.probes.verdicts(),
             verified=self._verified(deployments),
             jobs={name: one.job for name, one in own.items() if one.job},
@@ -233,6 +234,7 @@ class Observer(msgspec.Struct, frozen=True, kw_only=True):
             unsaid=self.units.unsaid(units),
             checked=checked,
             played=played,
+            restarted=self.health.restarted(units),
             probed=self.probes.verdicts(),
         )
 

@@ -14,6 +14,7 @@ import msgspec
 from supervisor.core.health.crash_backoff import CONFLICT_SECONDS
 from supervisor.core.health.endings import START_TIMEOUT, result_in_words, unmet_in_words
 from supervisor.core.health.release import release_id
+from supervisor.core.health.startup import unready
 from supervisor.core.health.unit_health import unit_health
 from supervisor.core.health.wanted_units import failed_need, should_run
 from supervisor.kit.texts import format_duration
@@ -311,18 +312,22 @@ def _failure(
     if state.active == "failed":
         is_unwell = unit.up_once_healthy and observed.ending(name).how == START_TIMEOUT
         till_then = "; no health check of it was good till then" if is_unwell else ""
-        return f"{name} {how_failed(state, observed)}{till_then}"
+        ended = f"; {why}" if (why := unready(unit, state, observed)) else ""
+        return f"{name} {how_failed(state, observed)}{till_then}{ended}"
     if state.is_up and state.load not in {"loaded", "merged"}:
         return f"{name} runs on as what it was: systemd has its unit as {state.load}"
     # systemd's counter begins with the last start; what it did before the trial is not its fault.
     restarted = since is not None and state.restarts and state.active_since >= since
     if state.sub.startswith("auto-restart") or restarted:
-        return f"{name} did not stay up: systemd restarts it{cause}"
+        ended = f"{why}; " if (why := unready(unit, state, observed, since)) else ""
+        return f"{name} did not stay up: {ended}systemd restarts it{cause}"
     if state.active == "inactive" and not state.job and not _ended_well(unit, state):
         if not state.ever_started:
             # After a boot replicas wait for podvisor to start them.
             return "" if unit.has_replicas else f"{name} did not start"
-        ended = "" if state.exit_status is None else f": it ended with status {state.exit_status}"
+        status = state.exit_status
+        how = "" if status is None else f"it ended with status {status}"
+        ended = f": {how}" if (how := unready(unit, state, observed) or how) else ""
         return f"{name} did not stay up{ended}{cause}"
     health = unit_health(name, observed, now, since=since)
     if health.health is Health.UNHEALTHY:

@@ -46,6 +46,8 @@ from supervisor.model.unit_name import instance_of
 _HEADER = re.compile(r"^---(\S.*)---$", re.MULTILINE)
 _IMAGE_FILES = tuple(suffix for suffix, row in QUADLETS.items() if row.makes == "image")
 _PODMANS_INTERVAL = "30s"
+_DIGITS = 10
+"""No number of tries has as many."""
 _SAMPLE = "1907070707"
 """An instance's name that is in no name by chance, to find again where it was put."""
 _NETWORK_MODES = frozenset(
@@ -148,6 +150,7 @@ def _read_unit(
         build_folder=place.to_live(folder) if kind is UnitKind.BUILD else "",
         health_interval=_health_interval(command) if kind is UnitKind.CONTAINER else 0.0,
         up_once_healthy="--sdnotify=healthy" in command,
+        startup_retries=_startup_retries(command) if kind is UnitKind.CONTAINER else 0,
         **_log(command),
         idle_interval=own.idle_interval,
         adopt=own.adopt,
@@ -309,6 +312,15 @@ def _health_interval(command: Sequence[str]) -> float:
         return parse_duration(said.get("--health-interval") or _PODMANS_INTERVAL)
     except ValueError:
         return 0.0  # `disable`: Podman makes no timer for it
+
+
+def _startup_retries(command: Sequence[str]) -> int:
+    """After how many bad startup checks Podman ends it, as the command says; 0 if never."""
+    said = dict(_options(command, "--health-startup-cmd", "--health-startup-retries"))
+    if said.get("--health-startup-cmd", "none") in ("", "none"):
+        return 0
+    number = said.get("--health-startup-retries", "")
+    return int(number) if number.isascii() and number.isdecimal() and len(number) < _DIGITS else 0
 
 
 def _log(command: Sequence[str]) -> dict[str, str]:

@@ -647,3 +647,24 @@ def test_whether_a_start_ends_with_the_first_good_check(options: str, *, waits: 
     )
     (unit,) = reading.units
     assert unit.up_once_healthy is waits
+
+
+@pytest.mark.parametrize(
+    ("options", "retries"),
+    [
+        ("--health-startup-cmd true --health-startup-retries 3", 3),
+        ("--health-startup-cmd true --health-startup-retries=3", 3),
+        ("--health-startup-cmd true", 0),
+        ("--health-startup-retries 3", 0),
+        ("--health-startup-cmd true --health-startup-retries many", 0),
+        (f"--health-startup-cmd true --health-startup-retries {'9' * 5000}", 0),
+    ],
+)
+def test_after_how_many_bad_startup_checks_podman_ends_it(options: str, retries: int) -> None:
+    reading = reading_of({"web.container": "[Container]\nImage=x"})
+    text = f"[Unit]\nSourcePath={PLACE.stage}/app/web.container\n[X-Container]\n[Service]\n"
+    read_units(
+        f"---web.service---\n{text}ExecStart=podman run {options} x", {"app": reading}, PLACE
+    )
+    (unit,) = reading.units
+    assert unit.startup_retries == retries
