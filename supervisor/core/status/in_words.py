@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from supervisor.core.health.endings import unmet_in_words
 from supervisor.kit.texts import count, format_duration, lasting, local_time, relative, short_id
 
 
@@ -153,6 +152,8 @@ def troubles(unit: dict[str, Any], now: float, *, is_kept: bool = False) -> list
     """As `trouble_in_words`, each by itself."""
     parts = ["nothing starts it"] if unit.get("unstarted") else []
     if unit.get("unmet"):
+        from supervisor.core.health.endings import unmet_in_words  # noqa: PLC0415  # seldom
+
         parts.append(f"not started: {unmet_in_words(unit['unmet'])}")
     if unit.get("failed_at") and not unit.get("wanted") and not is_kept:
         parts.append(f"failed {relative(unit['failed_at'], now=now)}")
