@@ -891,3 +891,16 @@ def test_what_is_known_of_an_end_besides_is_said_once(capsys: pytest.CaptureFixt
     found = incidents(msgspec.to_builtins(status), 0.0).values()
     text = "\n".join(drawn(capsys, msgspec.structs.replace(status, incidents=tuple(found))))
     assert text.count(more) == 1
+
+
+def test_of_several_sources_it_is_said_which_one_is_meant(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    found = Finding(message="“quadlet/*.*” in apps fits no unit file", fatal=False)
+    main = msgspec.structs.replace(WELL.sources[0], findings=(found,))
+    other = SourceStatus(name="other", location="/srv/apps", read_at=NOW)
+    for sources, said in (
+        ((main,), f"! {found.message}"),
+        ((main, other), f"! main: {found.message}"),
+    ):
+        assert said in drawn(capsys, msgspec.structs.replace(WELL, sources=sources))

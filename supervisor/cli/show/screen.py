@@ -159,11 +159,13 @@ def progress(*cells: Cell) -> None:
         say(*cells, stream=sys.stderr)
 
 
-def finding(found: "Finding | dict[str, Any]", *, indent: str = "  ", note: str = "") -> None:
+def finding(
+    found: "Finding | dict[str, Any]", *, indent: str = "  ", whose: str = "", note: str = ""
+) -> None:
     """Write a finding, or its plain JSON: where, what, a note on it, and what to do."""
     plain = found if isinstance(found, dict) else _plain(found)
     mark = ("✗ ", "bad") if plain.get("fatal", True) else ("! ", "warn")
-    say(indent, mark, placed(plain), (note, "dim"))
+    say(indent, mark, whose, placed(plain), (note, "dim"))
     if plain.get("hint"):
         say(indent, "  ", (plain["hint"], "dim"))
     if plain.get("command"):

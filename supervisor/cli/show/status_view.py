@@ -121,7 +121,8 @@ def _sources(sources: list[dict[str, Any]], now: float, *, in_full: bool) -> Non
             since = f" ({lasting(began, now=now)})" if began else ""
             say(("✗ ", "bad"), f"{source['name']}: {source['error']}", (since, "dim"))
         for finding in source.get("findings", ()):
-            screen.finding(finding, indent="")
+            whose = f"{source['name']}: " if len(sources) > 1 else ""
+            screen.finding(finding, indent="", whose=whose)
     parts = ("error", "findings", *(("webhook", "proposal") if in_full else ()))
     if any(source.get(part) for source in sources for part in parts):
         say()
