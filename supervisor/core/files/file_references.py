@@ -252,12 +252,16 @@ class Reads:
         elif bind:
             message = f"mounts {path}, which the source does not hold"
             hint = (
-                f"make {installed} by hand before it starts: Podman refuses to mount what is"
+                "put it into the source (Git keeps no empty folder: one file has to be in it), or"
+                f" make {installed} by hand before it starts: Podman refuses to mount what is"
                 " not there; or use a named volume"
             )
         else:
             message = f"reads {path}, which the source does not hold"
-            hint = f"put {installed} there by hand: the unit does not start without it"
+            hint = (
+                f"put it into the source, or {installed} there by hand: the unit does not start"
+                " without it"
+            )
         finding = self._files.finding(message, at=entry, path=self._path, hint=hint, fatal=False)
         self._findings.setdefault(path, msgspec.structs.replace(finding, absent=path))
 

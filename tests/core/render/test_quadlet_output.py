@@ -192,6 +192,7 @@ def test_what_is_only_worth_knowing_refuses_nothing(readings: dict[str, Reading]
     mixed = " ".join(texts_of(readings["mixed"], fatal=False))
     assert "apps/mixed/shop.container:10: mounts absent-data" in mixed
     assert f"make {LIVE}/mixed/absent-data by hand" in mixed
+    assert "put it into the source" in mixed
     assert "apps/mixed/shop.container:13: reads absent.env" in mixed
     assert 'apps/mixed/short.container:2: specifies the image "foo"' in mixed
 
