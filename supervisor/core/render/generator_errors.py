@@ -34,6 +34,7 @@ _WORD = re.compile(r"[a-z]+\b")
 _NO_SOURCE = re.compile(r"(?!.*\btype=(?:tmpfs|devpts|ramfs)\b)(?!.*\b(?:source|src)=[^,])")
 """Value of a Mount= that lacks a source, of which Podman says no more than that."""
 _OF_A_REPLICA = re.compile(r"requested Quadlet source (\S*%[iI]\S*)\.volume was not found")
+_GARBAGE = "which is not a key-value pair"
 _GROUP = re.compile(r"in group '([^']+)'")
 
 
@@ -142,6 +143,8 @@ def _finding(files: AppFiles, path: str, words: str, *, fatal: bool) -> Finding:
         problem = next(iter(files.unit_file(path).problems), None)
         line = problem.line if problem else 0
     said, hint = redacted(words, files), _encoding_hint(files.content(path) or b"")
+    if _GARBAGE in words and not hint:
+        hint = "a line is KEY=value, [Section] or # and a comment; yours may be a secret: not shown"
     if named := _OF_A_REPLICA.search(words):
         name = named[1].replace("@", "-")
         hint = f"Volume={name}:/path gives each replica a volume of its own, without a .volume file"

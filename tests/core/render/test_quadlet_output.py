@@ -248,7 +248,8 @@ def test_volumes_of_replicas_that_are_asked_for_by_file(source: str, hint: str) 
 
 
 @pytest.mark.parametrize(
-    ("encoding", "hint"), [("utf-8-sig", "(BOM)"), ("utf-16", "it is UTF-16"), ("utf-8", "")]
+    ("encoding", "hint"),
+    [("utf-8-sig", "(BOM)"), ("utf-16", "it is UTF-16"), ("utf-8", "a line is KEY=value")],
 )
 def test_what_an_editor_has_saved_in_another_encoding_is_told_of_it(
     encoding: str, hint: str
