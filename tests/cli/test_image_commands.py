@@ -114,7 +114,8 @@ def test_what_is_not_known_is_not_well(podvisor: Podvisor, daemon: Any) -> None:
     assert daemon.asked[0].target == "/v1/images?app=web"
     assert "unknown" in said.out
     assert (
-        "✗ web: redis is unknown, last answered 4 days ago: docker.io does not answer" in said.out
+        "✗ web: whether there is a newer redis is unknown, last answered 4 days ago:"
+        " docker.io does not answer" in said.out
     )
     assert "is the network up?" in said.out
     assert "redis: follows semver:^7" in said.out

@@ -668,8 +668,14 @@ def test_images_that_cannot_be_asked_about_are_told_once_for_all_apps(
     )
     status = msgspec.structs.replace(WELL, unknown_images=unknown)
     assert drawn(capsys, status)[-4:] == [
-        "! 3 images of quay.io are unknown, last answered 5min ago: timed out (podvisor images)",
-        "! 1 image of quay.io is unknown: quay.io wants a login (podvisor images)",
+        (
+            "! of 3 images of quay.io it is unknown whether there are newer ones,"
+            " last answered 5min ago: timed out (podvisor images)"
+        ),
+        (
+            "! of 1 image of quay.io it is unknown whether there is a newer one:"
+            " quay.io wants a login (podvisor images)"
+        ),
         "",
         "1 app ready; 4 images unknown.",
     ]

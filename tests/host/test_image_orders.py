@@ -89,7 +89,8 @@ def test_without_a_registry_and_without_a_daemon_what_is_known_is_told(own):
     assert "unknown, last answered" in said
     assert order(user, "images", code=3).count("unknown") == 2
     said = order(user, "status")
-    assert f"! 1 image of localhost:{own.port} is unknown, last answered " in said
+    unknown = "it is unknown whether there is a newer one, last answered "
+    assert f"! of 1 image of localhost:{own.port} {unknown}" in said
     assert "ago: Connection refused (podvisor images)" in said
     assert "1 app ready; 1 image unknown." in said
     assert "Connection refused" in order(user, "pin", "web", nobodys, code=1)

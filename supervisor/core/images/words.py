@@ -69,7 +69,8 @@ def unknown_in_words(image: dict[str, Any], *, now: float) -> str:
     answered = known.get("answered_at", 0.0)
     when = f"last answered {relative(answered, now=now)}" if answered else "never answered"
     told = f", {when}" if known.get("failures") else ""
-    return f"{short_name(image['image'])} is unknown{told}: {known['problem']}"
+    newer = f"whether there is a newer {short_name(image['image'])}"
+    return f"{newer} is unknown{told}: {known['problem']}"
 
 
 def in_turn(image: dict[str, Any]) -> str:

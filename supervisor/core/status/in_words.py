@@ -167,10 +167,11 @@ def troubles(unit: dict[str, Any], now: float, *, is_kept: bool = False) -> list
 def unknown_in_words(one: dict[str, Any], now: float) -> str:
     """Of how many images it is not known whether there is a newer version, and why."""
     number = one["images"]
-    images = f"{count(number, 'image')} of {one['registry']} {'is' if number == 1 else 'are'}"
+    newer = "there is a newer one" if number == 1 else "there are newer ones"
+    images = f"of {count(number, 'image')} of {one['registry']} it is unknown whether {newer}"
     since = one.get("since", 0.0)
     when = f", last answered {relative(since, now=now)}" if since else ""
-    return f"{images} unknown{when}: {one['problem']} (podvisor images)"
+    return f"{images}{when}: {one['problem']} (podvisor images)"
 
 
 def certificate_in_words(one: dict[str, Any], now: float, *, is_kept: bool = False) -> str:

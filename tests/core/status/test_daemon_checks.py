@@ -176,7 +176,7 @@ ROWS: list[tuple[Told, str, Severity, str, str]] = [
         status(unknown_images=[{"registry": "ghcr.io", "images": 2, "problem": "timeout"}]),
         "registries",
         WARNING,
-        "2 images of ghcr.io are unknown: timeout",
+        "of 2 images of ghcr.io it is unknown whether there are newer ones: timeout",
         "podvisor images",
     ),
     (
