@@ -6,7 +6,7 @@ import anyio
 import pytest
 from msgspec.structs import replace
 
-from supervisor.core.status.app_status import changes_of_state
+from supervisor.core.status.state_changes import changes_of_state
 from supervisor.model.events import EventKind
 from supervisor.model.git_url import GitUrl
 from supervisor.model.incident import Incident, IncidentCode
@@ -146,7 +146,7 @@ async def test_how_it_ended_is_known_while_it_has_to_stay_up(crashing, restarts)
         assert (unit.ended, unit.log) == (HOW, LOG)
         (incident,) = world.ledger.all(Incident).values()
         assert incident.text == (
-            f"{WEB} runs, after 2 tries in a row: it has to stay up for 30s; last: {HOW}"
+            f"{WEB} runs, after it was brought back 2 times: it has to stay up for 30s; last: {HOW}"
         )
         assert incident.log == LOG
         await anyio.sleep(40)

@@ -137,7 +137,7 @@ async def test_a_crash_loop_is_not_over_when_the_unit_just_runs_for_a_moment(wor
         assert "gallery.service" in world.machine.running
         (status,) = daemon.service.status().apps
         assert status.state is AppState.FAILING
-        text = "gallery.service runs, after 2 tries in a row: it has to stay up for 30s"
+        text = "gallery.service runs, after it was brought back 2 times: it has to stay up for 30s"
         assert waiting(status) == (text,)
         assert not world.events(EventKind.RECOVERED)
         await anyio.sleep(30)

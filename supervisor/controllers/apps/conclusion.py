@@ -28,10 +28,10 @@ from supervisor.core.desired.dependencies import held_by
 from supervisor.core.health.crash_backoff import looks_again
 from supervisor.core.status.app_status import (
     app_status,
-    changes_of_state,
     unseen,
     with_known_since,
 )
+from supervisor.core.status.state_changes import changes_of_state
 from supervisor.kit.clock import Clock
 from supervisor.model.app import Deployment
 from supervisor.model.errors import Failure, OutOfReach

@@ -1,14 +1,13 @@
-"""How an app stands, in the words of the status page; and what of that is news."""
+"""How an app stands, in the words of the status page."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from supervisor.core.health import wanted_units
 from supervisor.core.health.crash_backoff import (
     calm_at,
-    in_a_row,
     is_looping,
     settle_seconds,
     settles_at,
@@ -17,14 +16,12 @@ from supervisor.core.health.gate import rollout_of
 from supervisor.core.health.unit_health import unit_health
 from supervisor.core.status.commits import asking, standing
 from supervisor.core.status.failed_instances import failed_instances
-from supervisor.core.status.in_words import unpause_command, without_log
-from supervisor.kit.texts import count, format_duration, relative
+from supervisor.core.status.in_words import unpause_command
+from supervisor.kit.texts import count, format_duration
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.ending import Ending
 from supervisor.model.errors import Failure, Finding, Stalled
-from supervisor.model.events import Event, EventKind
 from supervisor.model.health import Health
-from supervisor.model.incident import IncidentCode
 from supervisor.model.need import Need, NeedKind, unit_need
 from supervisor.model.observed import AppliedApp, JobFailed, Observed, RepairState, UnitState
 from supervisor.model.plan import Verdict
@@ -33,8 +30,6 @@ from supervisor.model.rollout import GateState, Outcome
 from supervisor.model.status import AppState, AppStatus, UnitStatus
 
 _WELL = (AppState.READY, AppState.INACTIVE)
-_KINDS = {IncidentCode.APP_REVERTED: EventKind.REVERTED}
-"""Entries for findings that say by themselves what they are; else the app's state says it."""
 _AT_REST = (AppState.KEPT, AppState.HELD, AppState.UNKNOWN, *_WELL)
 
 
@@ -118,7 +113,8 @@ def app_status(
         Need(
             kind=NeedKind.UNIT,
             subject=one.name,
-            text=f"{one.name} runs, after {in_a_row(repairs[one.name])}",
+            text=f"{one.name} runs, after it was brought back"
+            f" {count(repairs[one.name].failures, 'time')}",
             detail=f"it has to stay up for {format_duration(settle_seconds(repairs[one.name]))}"
             f"{f'; last: {one.ended}' if one.ended else ''}{observed.words_of(one.name)}",
             failing=True,
@@ -328,80 +324,3 @@ def with_known_since(status: AppStatus, old: AppStatus | None) -> AppStatus:
         for unit in status.units
     )
     return status if units == status.units else msgspec.structs.replace(status, units=units)
-
-
-def changes_of_state(old: AppStatus | None, new: AppStatus, *, now: float) -> Iterator[Event]:
-    """Entries for the event log: what was refused, waits, or is well again."""
-    known = {_said(finding) for finding in old.findings} if old else set()
-    refusal = EventKind.REFUSED if new.state is AppState.REFUSED else EventKind.ERROR
-    for finding in new.findings:
-        if finding.fatal and _said(finding) not in known:
-            yield Event(
-                kind=_KINDS.get(finding.code, refusal) if finding.code else refusal,
-                ok=False,
-                app=new.name,
-                source=new.source,
-                revision=new.wanted_revision,
-                author=new.wanted_author,
-                subject=f"{finding.path}:{finding.line}" if finding.line else finding.path,
-                reason=finding.message,
-                detail=finding.hint,
-            )
-    before = {unit.name: unit for unit in old.units} if old else {}
-    for unit in new.units:
-        was = before.get(unit.name)
-        if unit.failures > 1 and unit.next_try_at and (not was or was.failures != unit.failures):
-            yield Event(
-                kind=EventKind.WAITING,
-                ok=False,
-                app=new.name,
-                unit=unit.name,
-                reason=f"{_down_in_words(unit)} again after"
-                f" {count(unit.failures, 'try', 'tries')} in a row",
-                detail=f"next try {relative(max(unit.next_try_at, now), now=now)}",
-            )
-        if event := _change_of_health(was, unit, new):
-            yield event
-    bad = {AppState.REFUSED, AppState.FAILING, AppState.REVERTED}
-    has_failed = any(one.failed for one in new.updates)
-    if old and old.state in bad and new.state in _WELL and not has_failed:
-        yield Event(
-            kind=EventKind.RECOVERED,
-            app=new.name,
-            source=new.source,
-            revision=new.revision,
-            reason=f"was {old.state}",
-        )
-
-
-def _down_in_words(unit: UnitStatus) -> str:
-    """Say how a unit that was brought back in vain ended, whatever systemd does with it now."""
-    if unit.active in ("failed", "inactive"):
-        return f"{unit.active} ({unit.ended})" if unit.ended else unit.active
-    return f"down ({unit.ended})" if unit.ended else "down"
-
-
-def _said(one: Finding) -> str:
-    """Return what a finding is told from others by: where and what, without its log."""
-    return without_log(str(msgspec.structs.replace(one, hint="", command="")), one.log)
-
-
-def _change_of_health(was: UnitStatus | None, unit: UnitStatus, app: AppStatus) -> Event | None:
-    """Return the entry for a unit that became unhealthy, or healthy after that."""
-    before = was.health if was else Health.NONE
-    if unit.health is before or Health.UNHEALTHY not in {unit.health, before}:
-        return None
-    ok = unit.health is not Health.UNHEALTHY
-    streak = unit.health_streak
-    failed = f" after {count(streak, 'failed check')} in a row" if streak else ""
-    return Event(
-        kind=EventKind.HEALTH,
-        ok=ok,
-        app=app.name,
-        unit=unit.name,
-        revision=app.revision,
-        reason=(f"{unit.health}, was {before}" if unit.health else f"no longer {before}")
-        if ok
-        else f"unhealthy{failed}",
-        detail="" if ok else unit.health_output,
-    )
