@@ -6,7 +6,6 @@ passed over. So the lines themselves are shown to `systemd-analyze verify`, in u
 
 import os
 import re
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -51,7 +50,9 @@ class SystemdValues(msgspec.Struct):
 
 
 async def _ask(lines: Sequence[Said]) -> dict[Said, str] | None:
-    with tempfile.TemporaryDirectory(prefix="podvisor-values-") as scratch:
+    from tempfile import TemporaryDirectory  # noqa: PLC0415  # brings shutil
+
+    with TemporaryDirectory(prefix="podvisor-values-") as scratch:
         environment = {**os.environ, "LC_ALL": "C.UTF-8"}
         environment.setdefault("XDG_RUNTIME_DIR", scratch)
         units = _write(lines, Path(scratch))
