@@ -4,6 +4,7 @@ What one run says of an app does not depend on the other apps being right: one t
 nobody with it, and one at which the generator crashes or hangs is found (`culprits`) and left out.
 """
 
+import asyncio
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -95,12 +96,16 @@ class QuadletGenerator(msgspec.Struct):
         readings = await aside(
             lambda: {app.name: Reading(AppFiles(app, contents)) for app in apps}, items=size
         )
-        for chosen, neighbours in _divide(apps, beside):
-            some = {app.name: readings[app.name] for app in chosen}
-            await self._judge(some, [*chosen, *neighbours], contents)
         vocabulary = await self._keys.known()
         lines = await aside(lambda: _said(readings, vocabulary), items=size)
-        unread = await self._values.unread(lines)
+        asking = asyncio.ensure_future(self._values.unread(lines))
+        try:
+            for chosen, neighbours in _divide(apps, beside):
+                some = {app.name: readings[app.name] for app in chosen}
+                await self._judge(some, [*chosen, *neighbours], contents)
+            unread = await asking
+        finally:
+            asking.cancel()
         answer = await aside(lambda: _conclude(readings, vocabulary, unread), items=size)
         while len(self._answers) >= _REMEMBERED:
             del self._answers[next(iter(self._answers))]
