@@ -667,6 +667,9 @@ async def test_a_sync_of_an_unknown_app_does_nothing_and_says_so(world):
         with pytest.raises(Stalled, match="no app named “home”") as raised:
             await daemon.service.sync(SyncRequest(apps=("home",)), ignore)
         assert "that is a source" in raised.value.hint
+        daemon.board.has_looked = False
+        with pytest.raises(Stalled, match="“nope” is known yet: podvisor has just started"):
+            await daemon.service.sync(SyncRequest(apps=("nope",)), ignore)
 
 
 async def test_who_syncs_an_app_hears_of_it_and_of_what_it_depends_on(world):

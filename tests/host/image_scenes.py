@@ -132,13 +132,16 @@ class Images:
 
 
 def images_of(user: User, app: str = "") -> list[dict[str, Any]]:
-    """What `podvisor images --json` prints; asked of the daemon itself, since that costs little."""
+    """What `podvisor images --json` prints; asked of the daemon itself, since that costs little.
+
+    Nothing while the daemon does not know the app yet.
+    """
     session = mock.patch.dict(os.environ, XDG_RUNTIME_DIR=user.runtime_outside)
     with contextlib.suppress(NotRunning, Refused), session:
         shown = json.loads(ask("/v1/images", query={"app": app}, timeout_seconds=10))
         return list(shown["images"])
     done = user.podvisor("images", *([app] if app else []), "--json", check=False)
-    return list(json.loads(done.stdout)["images"])
+    return list(json.loads(done.stdout)["images"]) if done.stdout else []
 
 
 def held(user: User, app: str = "web") -> dict[str, Any]:

@@ -181,7 +181,7 @@ def test_what_a_mirror_has_is_verified_by_its_signatures_there(signing):
     signing.waits_for("podvisor trust")
     shown = user.podvisor("trust", "web", "--yes", check=False).stdout
     assert f"fetched as {images.own.host}/web, too" in shown
-    signing.waits_for(f"true for {images.own.host}/web and {name}")
+    signing.waits_for("have it signed")
     signing.sign("web:latest", "me", identity=f"{name}:latest")
     user.podvisor("retry", "web")
     ready(user, "web")

@@ -13,6 +13,7 @@ import msgspec
 
 from supervisor.core.files.redact import without_value
 from supervisor.core.render.vocabulary import Said
+from supervisor.kit.folders import remove_tree
 from supervisor.kit.process import ProcessError, run
 
 _COMPLAINT = re.compile(r"(/.+?):(\d+): (.*\b[Ii]gnoring\b.*)")
@@ -50,16 +51,17 @@ class SystemdValues(msgspec.Struct):
 
 
 async def _ask(lines: Sequence[Said]) -> dict[Said, str] | None:
-    from tempfile import TemporaryDirectory  # noqa: PLC0415  # brings shutil
-
-    with TemporaryDirectory(prefix="podvisor-values-") as scratch:
-        environment = {**os.environ, "LC_ALL": "C.UTF-8"}
-        environment.setdefault("XDG_RUNTIME_DIR", scratch)
-        units = _write(lines, Path(scratch))
-        try:
-            done = await run([*_ANALYZE, *units], env=environment, timeout_seconds=_TIMEOUT_SECONDS)
-        except (ProcessError, OSError):
-            return None
+    environment = {**os.environ, "LC_ALL": "C.UTF-8"}
+    place = environment.get("XDG_RUNTIME_DIR") or "/tmp"  # noqa: S108  # its name is not to be guessed
+    scratch = Path(place, f"podvisor-values-{os.urandom(8).hex()}")
+    environment.setdefault("XDG_RUNTIME_DIR", str(scratch))
+    try:
+        units = _write(lines, scratch)
+        done = await run([*_ANALYZE, *units], env=environment, timeout_seconds=_TIMEOUT_SECONDS)
+    except (ProcessError, OSError):
+        return None
+    finally:
+        remove_tree(scratch)
     found: dict[Said, str] = {}
     for complaint in done.errors.splitlines():
         if (match := _COMPLAINT.fullmatch(complaint.strip())) and match[1] in units:
@@ -71,8 +73,9 @@ async def _ask(lines: Sequence[Said]) -> dict[Said, str] | None:
 def _write(lines: Sequence[Said], folder: Path) -> dict[str, list[Said]]:
     """Write units that say all that, two lines for each; returns their paths, with what they say.
 
-    They are instances of a template, so that `%i` is no mistake.
+    They are instances of a template, so that `%i` is no mistake. Raises OSError.
     """
+    folder.mkdir(mode=0o700)
     units: dict[str, list[Said]] = {}
     for one in lines:
         kind = "service" if one[0] in _OF_ANY_UNIT else one[0].lower()

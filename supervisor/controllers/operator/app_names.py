@@ -24,7 +24,9 @@ class AppNames(msgspec.Struct, frozen=True, kw_only=True):
         known = self._known()
         for name in apps:
             if name not in known:
-                raise unknown_app(name, known, sources=self.desired_state.settings.sources)
+                sources = self.desired_state.settings.sources
+                is_early = not self.board.has_looked
+                raise unknown_app(name, known, sources=sources, is_early=is_early)
 
     def check_logged(self, app: str) -> None:
         """Raise Stalled if an app is not known, and was not while the event log goes back."""

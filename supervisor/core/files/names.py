@@ -23,8 +23,16 @@ SEVERAL_UNITS = ".quadlets"
 """Suffix of a file that `podman quadlet install` (5.8) divides; no generator reads it."""
 
 
-def unknown_app(name: str, known: Collection[str], *, sources: Container[str] = ()) -> Stalled:
-    """Say that there is no such app, and which one was probably meant."""
+def unknown_app(
+    name: str, known: Collection[str], *, sources: Container[str] = (), is_early: bool = False
+) -> Stalled:
+    """Say that there is no such app, and which one was probably meant.
+
+    With `is_early`, it may come yet.
+    """
+    if is_early and name not in sources:
+        message = f"no app named “{name}” is known yet: podvisor has just started"
+        return Stalled(message, hint="podvisor status says when all sources were read")
     hint = meant(name, known, "podvisor status lists them all")
     if name in sources:
         hint = "that is a source; podvisor status shows it, with its apps"
