@@ -12,7 +12,8 @@ from pathlib import Path
 from supervisor.kit import libc
 from supervisor.kit.own_usage import resident_bytes
 
-_GROWN_BYTES = 2 << 20
+_GROWN_BYTES = 8 << 20
+"""More than what rest itself needs again: else it would be taken out and come back for ever."""
 _UNWRITTEN_FILE = re.compile(
     rb"^([0-9a-f]+)-([0-9a-f]+) r-([-x])p [^/\n]*(/.*)\n"
     rb"(?:(?![0-9a-f]+-).*\n)*?Anonymous: +0 kB$",
@@ -28,14 +29,17 @@ class ResidentSet:
     def __init__(self) -> None:
         self._after = 0
         """Bytes that were resident when it was trimmed last."""
+        self._programs: list[tuple[int, int]] = []
+        """What is mapped of programs and libraries, as it was first: to read that is dear."""
 
     def trim(self) -> None:
-        """Give back what is free or can be read anew, if 2 MB have come since the last time."""
+        """Give back what is free or can be read anew, if 8 MB have come since the last time."""
         if resident_bytes() < self._after + _GROWN_BYTES:
             return
         libc.release_free_memory()
         try:
-            for start, length in unwritten(Path("/proc/self/smaps").read_bytes()):
+            self._programs = self._programs or unwritten(Path("/proc/self/smaps").read_bytes())
+            for start, length in self._programs:
                 libc.unmap_pages(start, length)
         except OSError as error:  # a kernel without that file, or memory that is locked
             log.debug("what is mapped of libraries stays resident: %s", error)
