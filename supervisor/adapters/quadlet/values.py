@@ -37,7 +37,7 @@ class SystemdValues(msgspec.Struct):
     async def unread(self, lines: Iterable[Said]) -> dict[Said, str]:
         """Return those of these that it passes over, with its words for why.
 
-        None where systemd-analyze is not installed, or does not answer: it is asked again then.
+        Nothing where systemd-analyze is not installed, or does not answer: it is asked again then.
         """
         asked = dict.fromkeys(one for one in lines if len(one[2]) <= _LONGEST)
         if new := [one for one in asked if one not in self._known]:
