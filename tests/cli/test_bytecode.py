@@ -99,6 +99,41 @@ def test_what_nobody_reads_is_left_out_and_all_else_is_as_it_was(
     assert trace[-1].startswith("TypeError: ")
 
 
+OWN = """
+import msgspec
+
+class Weight(msgspec.Struct, frozen=True):
+    kilograms: int
+    unit: "str" = "kg"
+    if __debug__ or 1:
+        of: tuple["Weight", ...] = ()
+"""
+TOLD = """
+import sys
+import msgspec
+from supervisor.cli.local import bytecode
+
+bytecode.prepare("heavy")
+from heavy import Weight
+
+print(Weight.__annotations__)
+print(msgspec.json.decode(b'{"kilograms": 2, "of": [{"kilograms": 1}]}', type=Weight).of[0])
+print(Weight.__annotate__ if sys.version_info >= (3, 14) else None)
+"""
+
+
+def test_classes_are_annotated_as_their_source_says(tmp_path: Path) -> None:
+    package = tmp_path / "heavy"
+    package.mkdir()
+    (package / "__init__.py").write_text(OWN)
+    unit = {"PYTHONOPTIMIZE": 2, "PYTHONPYCACHEPREFIX": tmp_path / "cache"}
+    assert started(package, TOLD, **unit) == [
+        "{'kilograms': <class 'int'>, 'unit': 'str', 'of': tuple['Weight', ...]}",
+        "Weight(kilograms=1, unit='kg', of=())",
+        "None",
+    ]
+
+
 def test_all_of_its_package_is_compiled_before_it_is_needed(tmp_path: Path) -> None:
     package = tmp_path / "heavy"
     package.mkdir()
