@@ -52,6 +52,14 @@ class ZoneAccess(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How long all of the zone's servers are waited for."""
 
 
+class OrderFolders(msgspec.Struct, frozen=True, kw_only=True):
+    """Where orders and accounts are remembered: absolute paths (see `Order`)."""
+
+    kept: str
+    """Has a folder for each certificate."""
+    accounts: str
+
+
 class Order(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Have a certificate issued."""
 

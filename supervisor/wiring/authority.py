@@ -15,4 +15,6 @@ async def root_of(config: Path) -> str:
     settings = load_settings(paths.config).settings
     read = SecretReader(PodmanClient(paths.podman_socket).secret).read
     found = settings.certificates if settings else CertificateSettings()
-    return await InternalAuthority(paths.state / "authority", settings=found, read=read).root()
+    return await InternalAuthority(
+        paths.state / "authority", settings=lambda: found, read=read
+    ).root()

@@ -103,7 +103,7 @@ def write_back(
         )
 
         return PullRequestController(
-            host=ports.pull_requests(),
+            host=ports.pull_requests,
             secrets=ports.secrets,
             ledger=ports.ledger,
             board=board,

@@ -89,7 +89,7 @@ def notifications(
         from supervisor.controllers.notify.controller import NotifyController  # noqa: PLC0415
 
         return NotifyController(
-            messenger=ports.messenger(),
+            messenger=ports.messenger,
             secrets=ports.secrets,
             ledger=ports.ledger,
             board=incidents.board,

@@ -5,25 +5,17 @@ from pathlib import Path
 
 import msgspec
 
-from supervisor.adapters.acme.issuer import AcmeCertificates
-from supervisor.adapters.certificates.authority import InternalAuthority
 from supervisor.adapters.certificates.files import CertificateStore
-from supervisor.adapters.certificates.imported import ImportedStore
-from supervisor.adapters.certificates.tls_look import TlsClient
 from supervisor.adapters.files.folder import OwnedFolder
 from supervisor.adapters.files.watch import SourceFolders
 from supervisor.adapters.git.reader import GitSources
-from supervisor.adapters.githost.commit_status import CommitStatusSender
 from supervisor.adapters.host.probe import NetworkProber
 from supervisor.adapters.host.watch import HostWatch
 from supervisor.adapters.ledger.store import SqliteLedger
-from supervisor.adapters.oidc.tokens import TokenVerifier
 from supervisor.adapters.podman.client import PodmanClient
-from supervisor.adapters.podman.volume_archive import FileArchive
 from supervisor.adapters.quadlet.generator import QuadletGenerator
 from supervisor.adapters.quadlet.runner import Runner
 from supervisor.adapters.registry.client import RegistryClient, pull_logins
-from supervisor.adapters.secrets.decryptor import FileDecryptor
 from supervisor.adapters.secrets.references import SecretReader
 from supervisor.adapters.systemd.manager import SystemdManager
 from supervisor.api.webhooks import WebhookListener
@@ -41,7 +33,6 @@ from supervisor.controllers.ports import (
     Issuer,
     Ledger,
     Messenger,
-    OrderFolders,
     Podman,
     Prober,
     PullRequests,
@@ -56,7 +47,9 @@ from supervisor.controllers.ports import (
 )
 from supervisor.kit.clock import Clock, SystemClock
 from supervisor.kit.threads import aside
+from supervisor.model.acme import OrderFolders
 from supervisor.model.settings import Settings
+from supervisor.wiring import seldom_ports as seldom
 from supervisor.wiring.environment import Paths
 
 
@@ -76,10 +69,8 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     tokens: Tokens
     listener: WebhookListener
     git_host: GitHost
-    pull_requests: Callable[[], PullRequests]
-    """Few ask for it."""
-    messenger: Callable[[], Messenger]
-    """As few."""
+    pull_requests: PullRequests
+    messenger: Messenger
     prober: Prober
     issuer: Issuer
     authority: Authority
@@ -121,22 +112,16 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         base=paths.state / "sources" if scratch else None,
         artifacts=registry,
     )
-    decryptor = FileDecryptor(
-        state=paths.state,
-        runtime=paths.runtime,
-        identity=settings.secrets.identity,
-        read=secrets.read,
-    )
+    current = settings
 
-    authority = InternalAuthority(
-        paths.state / "authority", settings=settings.certificates, read=secrets.read
-    )
+    def now() -> Settings:
+        return current
 
     def configure(new: Settings) -> None:
-        authority.settings = new.certificates
+        nonlocal current
+        current = new
         ledger.configure(new.ledger)
         reader.configure(new.limits)
-        decryptor.identity = new.secrets.identity
 
     def close() -> None:
         systemd.close()
@@ -155,21 +140,21 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         systemd=systemd,
         podman=podman,
         registry=registry,
-        archive=FileArchive(state / "volumes"),
+        archive=seldom.archive(state / "volumes"),
         secrets=secrets,
-        decryptor=decryptor,
-        tokens=TokenVerifier(),
+        decryptor=seldom.decryptor(paths, now, secrets.read),
+        tokens=seldom.tokens(),
         listener=WebhookListener(),
-        git_host=CommitStatusSender(),
-        pull_requests=_pull_requests,
-        messenger=_messenger,
+        git_host=seldom.git_host(),
+        pull_requests=seldom.pull_requests(),
+        messenger=seldom.messenger(),
         prober=NetworkProber(),
-        issuer=AcmeCertificates(accounts=accounts),
-        authority=authority,
+        issuer=seldom.issuer(accounts),
+        authority=seldom.authority(paths.state / "authority", now, secrets.read),
         certificates=CertificateStore(kept_in=kept, installed_in=paths.certificates),
-        imported=ImportedStore(paths.imported),
+        imported=seldom.imported(paths.imported),
         order_folders=OrderFolders(kept=str(kept), accounts=str(accounts)),
-        tls=TlsClient(),
+        tls=seldom.tls_look(),
         folders=SourceFolders(),
         host=HostWatch(),
         ledger=ledger,
@@ -178,15 +163,3 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         configure=configure,
         close=close,
     )
-
-
-def _pull_requests() -> PullRequests:
-    from supervisor.adapters.githost.pull_requests import PullRequestClient  # noqa: PLC0415
-
-    return PullRequestClient()
-
-
-def _messenger() -> Messenger:
-    from supervisor.adapters.notify.sender import AppriseMessenger  # noqa: PLC0415
-
-    return AppriseMessenger()

@@ -30,7 +30,7 @@ class RealSide:
     def __init__(self, folder: Path) -> None:
         self.authority = InternalAuthority(
             folder / "state" / "authority",
-            settings=CertificateSettings(),
+            settings=CertificateSettings,
             read=FakeSecrets().read,
         )
 

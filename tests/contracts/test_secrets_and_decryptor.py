@@ -46,7 +46,7 @@ def real_vault(folder: Path) -> tuple[Decryptor, bytes]:
     decryptor = RealVault(
         state=folder / "state",
         runtime=folder / "run",
-        identity=SecretRef(f"file:{key}"),
+        identity=lambda: SecretRef(f"file:{key}"),
         read=SecretReader(none).read,
     )
     return decryptor, age.encrypt(b"clear", [recipient])

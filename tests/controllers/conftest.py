@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from supervisor.adapters.ledger.store import SqliteLedger
-from supervisor.controllers.ports import OrderFolders
 from supervisor.kit.sd_notify import Notifier
+from supervisor.model.acme import OrderFolders
 from supervisor.model.git_url import GitUrl
 from supervisor.model.settings import LedgerSettings, RolloutSettings, Settings, SourceSettings
 from supervisor.wiring.daemon import assemble
@@ -159,8 +159,8 @@ class World:
             tokens=self.tokens,
             listener=self.listener,
             git_host=self.git_host,
-            pull_requests=lambda: self.pull_requests,
-            messenger=lambda: self.messenger,
+            pull_requests=self.pull_requests,
+            messenger=self.messenger,
             prober=self.prober,
             issuer=self.issuer,
             authority=self.authority,

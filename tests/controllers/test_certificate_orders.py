@@ -3,8 +3,8 @@
 import pytest
 
 from supervisor.controllers.certificates.orders import Orders
-from supervisor.controllers.ports import OrderFolders
 from supervisor.controllers.state.current_settings import CurrentSettings
+from supervisor.model.acme import OrderFolders
 from supervisor.model.certificate import CertificateTerms, Challenge, DesiredCertificate
 from supervisor.model.certificate_settings import (
     CertificateSettings,

@@ -20,7 +20,6 @@ from supervisor.controllers.desired.desired_state import DesiredState
 from supervisor.controllers.desired.unit_index import UnitIndex
 from supervisor.controllers.keys import Kind
 from supervisor.controllers.loop import Loop
-from supervisor.controllers.ports import OrderFolders
 from supervisor.controllers.reconcilers import Reconciler
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.controllers.state.status_board import StatusBoard
@@ -28,7 +27,7 @@ from supervisor.controllers.state.tally import Tally
 from supervisor.core.plan.certificates import described, parted
 from supervisor.kit import backoff
 from supervisor.kit.workqueue import WorkQueue
-from supervisor.model.acme import Order, OrderRefusal, Pair
+from supervisor.model.acme import Order, OrderFolders, OrderRefusal, Pair
 from supervisor.model.app import Deployment
 from supervisor.model.certificate import (
     CertificateRecord,

@@ -34,12 +34,12 @@ class InternalAuthority:
         self,
         folder: Path,
         *,
-        settings: CertificateSettings,
+        settings: Callable[[], CertificateSettings],
         read: Callable[[SecretRef], Awaitable[bytes]],
     ) -> None:
-        """`read` reads a secret, and raises Retry or Stalled."""
+        """Settings are asked for each time. `read` reads a secret, and raises Retry or Stalled."""
         self._folder = folder
-        self.settings = settings
+        self._settings = settings
         self._read = read
         self._one_at_a_time = anyio.Lock()
 
@@ -68,7 +68,7 @@ class InternalAuthority:
 
     async def _given(self) -> GivenAuthority | None:
         """Return the authority of the settings; None if there is none. Raises Retry or Stalled."""
-        settings = self.settings
+        settings = self._settings()
         if not settings.internal_key:
             return None
         try:

@@ -40,7 +40,8 @@ class FileDecryptor(msgspec.Struct, kw_only=True):
     """Folder that holds the key of the marks."""
     runtime: Path
     """Folder in memory in which an encrypted file stands while sops reads it."""
-    identity: SecretRef
+    identity: Callable[[], SecretRef]
+    """Where the settings have the key."""
     read: Callable[[SecretRef], Awaitable[bytes]]
     """Gives what a reference of the settings refers to."""
     _key: bytes = b""
@@ -109,7 +110,7 @@ class FileDecryptor(msgspec.Struct, kw_only=True):
         self, root: str, sealed: Sequence[tuple[DesiredSecret, bytes]]
     ) -> dict[DesiredSecret, bytes]:
         try:
-            identities = await self.read(self.identity)
+            identities = await self.read(self.identity())
         except Stalled as error:
             hint = "podvisor secret init makes this host's key; then: podvisor sync"
             raise _stalled(root, sealed[0][0], str(error), hint) from error
@@ -164,11 +165,12 @@ class FileDecryptor(msgspec.Struct, kw_only=True):
     def _environment(self) -> dict[str, str]:
         """Point sops to this host's age key, unless the environment says another."""
         known: dict[str, str] = {}
-        match self.identity.kind:
+        identity = self.identity()
+        match identity.kind:
             case "file":
-                known["SOPS_AGE_KEY_FILE"] = str(Path(self.identity.place).expanduser())
+                known["SOPS_AGE_KEY_FILE"] = str(Path(identity.place).expanduser())
             case "credential":
-                known["SOPS_AGE_KEY_FILE"] = str(credential_path(self.identity.place) or "")
+                known["SOPS_AGE_KEY_FILE"] = str(credential_path(identity.place) or "")
             case _:
                 pass
         return known | os.environ

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from supervisor.controllers.ports import Aside, OrderFolders, Secrets
+from supervisor.controllers.ports import Aside, Secrets
 from supervisor.controllers.state.current_settings import CurrentSettings
 from supervisor.core.certificates.limits import limits_of
-from supervisor.model.acme import AcmeIssuer, Order, ZoneAccess
+from supervisor.model.acme import AcmeIssuer, Order, OrderFolders, ZoneAccess
 from supervisor.model.certificate import CertificateTerms, Challenge, DesiredCertificate
 from supervisor.model.certificate_settings import STAGING, IssuerSettings, ZoneSettings
 from supervisor.model.errors import Failure, NotAllowed, Stalled

@@ -9,7 +9,6 @@ from supervisor.controllers.ports.certificates import (
     CertificateFiles,
     ImportedCertificates,
     Issuer,
-    OrderFolders,
     TlsLook,
 )
 from supervisor.controllers.ports.ledger import AppliedState, Documents, Events, Ledger
@@ -48,7 +47,6 @@ __all__ = (
     "Ledger",
     "Listener",
     "Messenger",
-    "OrderFolders",
     "Podman",
     "Prober",
     "PullRequests",

@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
-import msgspec
-
 from supervisor.model.acme import AcmeIssuer, Order, OrderRefusal, Pair, RenewalInfo
 from supervisor.model.certificate import (
     CertificateFacts,
@@ -15,14 +13,6 @@ from supervisor.model.certificate import (
 )
 from supervisor.model.imported import Imported
 from supervisor.model.rehearsal import Rehearsal, Rehearsed
-
-
-class OrderFolders(msgspec.Struct, frozen=True, kw_only=True):
-    """Where orders and accounts are remembered: absolute paths (see `Order`)."""
-
-    kept: str
-    """Has a folder for each certificate."""
-    accounts: str
 
 
 class Issuer(Protocol):

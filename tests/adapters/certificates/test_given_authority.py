@@ -196,14 +196,11 @@ async def test_where_the_settings_say_it_is(
     secrets.known["podman:authority"] = text.encode()
     file = tmp_path / "root.pem"
     file.write_text(root.pem)
-    authority = InternalAuthority(
-        tmp_path / "own",
-        settings=CertificateSettings(
-            internal_key=SecretRef("podman:authority"),
-            internal_certificate=str(file) if is_apart else "",
-        ),
-        read=secrets.read,
+    settings = CertificateSettings(
+        internal_key=SecretRef("podman:authority"),
+        internal_certificate=str(file) if is_apart else "",
     )
+    authority = InternalAuthority(tmp_path / "own", settings=lambda: settings, read=secrets.read)
     pair = await authority.issue(TERMS)
     assert await authority.root() == root.pem
     assert not pair_problem(
@@ -217,6 +214,6 @@ async def test_where_the_settings_say_it_is(
     secrets.known.clear()
     with pytest.raises(Stalled, match="podman:authority"):
         await authority.issue(TERMS)
-    authority.settings = CertificateSettings()
+    settings = CertificateSettings()
     with pytest.raises(NotAllowed, match="podvisor's own authority may not sign"):
         await authority.issue(TERMS)

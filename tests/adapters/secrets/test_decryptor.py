@@ -36,7 +36,7 @@ class Host:
         return FileDecryptor(
             state=self.folder / "state",
             runtime=self.folder / "run",
-            identity=SecretRef(f"file:{self.key}"),
+            identity=lambda: SecretRef(f"file:{self.key}"),
             read=SecretReader(none).read,
         )
 
@@ -92,7 +92,7 @@ def ssh_key(tmp_path: Path) -> Path:
 
 async def test_opens_with_an_ssh_key(host: Host, ssh_key: Path) -> None:
     sealed = age.encrypt(CANARY, [ssh_key.with_suffix(".pub").read_text()])
-    host.decryptor.identity = SecretRef(f"file:{ssh_key}")
+    host.decryptor.identity = lambda: SecretRef(f"file:{ssh_key}")
     assert await host.open(sealed) == CANARY
 
 
