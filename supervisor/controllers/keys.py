@@ -29,6 +29,7 @@ class Kind(enum.StrEnum):
     DISK = "disk"
     RESYNC = "resync"
     WATCHDOG = "watchdog"
+    MEMORY = "memory"
 
     def key(self, name: str) -> str:
         """Return the key of one of its kind: `app:web`."""

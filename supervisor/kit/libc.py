@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
@@ -33,14 +34,16 @@ def end_with_parent() -> None:
     call("prctl", _SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def unmap_pages(address: int, length: int) -> None:
-    """Take these bytes' pages out of this process; they are read anew when they are used.
+def unmap_pages(stretches: Iterable[tuple[int, int]]) -> None:
+    """Take these pages out of this process; they are read anew when they are used.
 
-    What the process has written there is lost. Raises OSError.
+    A stretch is an address and a length in bytes. What the process has written there is lost.
+    Raises OSError.
     """
     import ctypes  # noqa: PLC0415
 
-    call("madvise", ctypes.c_void_p(address), ctypes.c_size_t(length), _DONT_NEED)
+    for address, length in stretches:
+        call("madvise", ctypes.c_void_p(address), ctypes.c_size_t(length), _DONT_NEED)
 
 
 def release_free_memory() -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from supervisor.kit import libc
 from supervisor.kit.own_usage import resident_bytes
 
-_GROWN_BYTES = 8 << 20
-"""More than what rest itself needs again: else it would be taken out and come back for ever."""
+_GROWN_BYTES = 4 << 20
+"""A poll needs more than that; it is not worth a millisecond where there was none."""
 _UNWRITTEN_FILE = re.compile(
     rb"^([0-9a-f]+)-([0-9a-f]+) r-([-x])p [^/\n]*(/.*)\n"
     rb"(?:(?![0-9a-f]+-).*\n)*?Anonymous: +0 kB$",
@@ -30,17 +30,19 @@ class ResidentSet:
         self._after = 0
         """Bytes that were resident when it was trimmed last."""
         self._programs: list[tuple[int, int]] = []
-        """What is mapped of programs and libraries, as it was first: to read that is dear."""
+        """What is mapped of programs and libraries, as it was first: to read that is dear.
+
+        Python unmaps none that it has loaded.
+        """
 
     def trim(self) -> None:
-        """Give back what is free or can be read anew, if 8 MB have come since the last time."""
+        """Give back what is free or can be read anew, if much has come since the last time."""
         if resident_bytes() < self._after + _GROWN_BYTES:
             return
         libc.release_free_memory()
         try:
             self._programs = self._programs or unwritten(Path("/proc/self/smaps").read_bytes())
-            for start, length in self._programs:
-                libc.unmap_pages(start, length)
+            libc.unmap_pages(self._programs)
         except OSError as error:  # a kernel without that file, or memory that is locked
             log.debug("what is mapped of libraries stays resident: %s", error)
         self._after = resident_bytes()
@@ -55,8 +57,9 @@ def unwritten(smaps: bytes) -> list[tuple[int, int]]:
     """
     found = [one.groups() for one in _UNWRITTEN_FILE.finditer(smaps)]
     programs = {path for *_, executable, path in found if executable == b"x"}
-    return [
-        (int(start, 16), int(end, 16) - int(start, 16))
-        for start, end, _, path in found
-        if path in programs
-    ]
+    stretches: list[tuple[int, int]] = []
+    for start, end in ((int(one[0], 16), int(one[1], 16)) for one in found if one[3] in programs):
+        if stretches and sum(stretches[-1]) == start:
+            start, _ = stretches.pop()  # noqa: PLW2901  # one call takes out both
+        stretches.append((start, end - start))
+    return stretches

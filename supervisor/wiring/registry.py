@@ -52,12 +52,17 @@ def reconcilers(
     pauses = backoff.FETCH_SECONDS
     resident = ResidentSet()
 
-    async def watchdog(_: str) -> None:
+    async def watchdog(_: str) -> list[str]:
         notifier.watchdog()
         tally.sample(clock.now())
-        resident.trim()  # what happened since it was named last is mostly over
         if again := notifier.watchdog_seconds / 2:
             queue.add_by_rhythm(Kind.WATCHDOG, again, slack=again / 2)
+        return [Kind.MEMORY]
+
+    async def memory(_: str) -> None:
+        # A poll comes with a sign of life, and needs much of what is taken out.
+        await queue.wait_idle(lambda key: key != Kind.MEMORY)
+        resident.trim()
 
     outward = partial(Reconciler, backoff=pauses, stalled_retry=pauses[-1], over_network=True)
     return {
@@ -102,4 +107,5 @@ def reconcilers(
         Kind.DISK: Reconciler(reconcile=disk.reconcile),
         Kind.RESYNC: Reconciler(reconcile=resync.reconcile),
         Kind.WATCHDOG: Reconciler(reconcile=watchdog),
+        Kind.MEMORY: Reconciler(reconcile=memory),
     }
