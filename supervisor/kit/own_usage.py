@@ -16,6 +16,13 @@ def rusage(*, children: bool = False) -> tuple[float, float, int, int]:
     return one.ru_utime, one.ru_stime, one.ru_nvcsw, one.ru_nivcsw
 
 
+def page_faults() -> int:
+    """Return how often the kernel had to map something for this process, from its cache or new."""
+    import resource  # noqa: PLC0415
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
 def resident_bytes() -> int:
     """Return the memory that is resident now; 0 where that cannot be read."""
     with contextlib.suppress(OSError):

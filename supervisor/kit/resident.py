@@ -9,11 +9,10 @@ import logging
 import re
 from pathlib import Path
 
-from supervisor.kit import libc
-from supervisor.kit.own_usage import resident_bytes
+from supervisor.kit import libc, own_usage
 
-_GROWN_BYTES = 4 << 20
-"""A poll needs more than that; it is not worth a millisecond where there was none."""
+_WORTH_FAULTS = 128
+"""Eight megabytes of files at most: more than what wakes without a poll need again and again."""
 _UNWRITTEN_FILE = re.compile(
     rb"^([0-9a-f]+)-([0-9a-f]+) r-([-x])p [^/\n]*(/.*)\n"
     rb"(?:(?![0-9a-f]+-).*\n)*?Anonymous: +0 kB$",
@@ -27,8 +26,8 @@ class ResidentSet:
     """What of this process is resident, between one rest and the next."""
 
     def __init__(self) -> None:
-        self._after = 0
-        """Bytes that were resident when it was trimmed last."""
+        self._faults = -_WORTH_FAULTS
+        """How many there had been when it was trimmed last."""
         self._programs: list[tuple[int, int]] = []
         """What is mapped of programs and libraries, as it was first: to read that is dear.
 
@@ -36,16 +35,21 @@ class ResidentSet:
         """
 
     def trim(self) -> None:
-        """Give back what is free or can be read anew, if much has come since the last time."""
-        if resident_bytes() < self._after + _GROWN_BYTES:
+        """Give back what is free or can be read anew, if much has come since the last time.
+
+        What runs after it comes back at once: so it is for the last moment before the process
+        sleeps.
+        """
+        faults = own_usage.page_faults()
+        if faults < self._faults + _WORTH_FAULTS:
             return
+        self._faults = faults
         libc.release_free_memory()
         try:
             self._programs = self._programs or unwritten(Path("/proc/self/smaps").read_bytes())
-            libc.unmap_pages(self._programs)
+            libc.unmap_pages(reversed(self._programs))  # Python itself, at the lowest address, last
         except OSError as error:  # a kernel without that file, or memory that is locked
             log.debug("what is mapped of libraries stays resident: %s", error)
-        self._after = resident_bytes()
 
 
 def unwritten(smaps: bytes) -> list[tuple[int, int]]:

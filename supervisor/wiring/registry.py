@@ -1,5 +1,6 @@
 """Who reconciles each kind of key: the registry of the loop."""
 
+import asyncio
 from functools import partial
 
 from supervisor.controllers.apps.images import ImageController
@@ -62,7 +63,8 @@ def reconcilers(
     async def memory(_: str) -> None:
         # A poll comes with a sign of life, and needs much of what is taken out.
         await queue.wait_idle(lambda key: key != Kind.MEMORY)
-        resident.trim()
+        loop = asyncio.get_running_loop()
+        loop.call_soon(loop.call_soon, resident.trim)  # when the end of this pass was heard of
 
     outward = partial(Reconciler, backoff=pauses, stalled_retry=pauses[-1], over_network=True)
     return {
