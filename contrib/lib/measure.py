@@ -601,9 +601,8 @@ def memory_of_unit(unit: str) -> Memory:
 
 
 def memory_of(pid: str | int) -> Memory:
-    rollup = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
-    pss, anonymous = (int(rollup.split(f"\n{name}:")[1].split()[0]) for name in ("Pss", "Pss_Anon"))
-    return Memory(pss / 1000, anonymous / 1000)
+    process = pathlib.Path(f"/proc/{pid}")
+    return Memory(*(megabytes(process, "smaps_rollup", name) for name in ("Pss", "Pss_Anon")))
 
 
 def memory_of_python(code: str) -> list[float]:
@@ -630,7 +629,7 @@ def measure_large() -> list[dict]:
     pid = run("systemctl", "--user", "show", "-P", "MainPID", "podvisor.service").stdout.strip()
     process = pathlib.Path("/proc", pid)
     (process / "clear_refs").write_text("5")  # the peak is counted from here
-    rest = kilobytes(process, "VmHWM")
+    rest = megabytes(process, "status", "VmHWM")
     for app in range(4):
         for number in range(50):
             file = repository.clone / f"large{app}/conf/{number}"
@@ -638,7 +637,7 @@ def measure_large() -> list[dict]:
             file.write_bytes(os.urandom(1 << 20))
     repository.commit({f"large{app}/large{app}.service": SLEEPER for app in range(4)})
     large = answers_while_syncing(process)
-    peak = kilobytes(process, "VmHWM")
+    peak = megabytes(process, "status", "VmHWM")
     repository.commit({f"many/conf/{number}": f"{number}\n" for number in range(2_000)})
     repository.commit({"many/many.service": SLEEPER})
     many = answers_while_syncing(process)
@@ -650,7 +649,7 @@ def measure_large() -> list[dict]:
     after = run("systemctl", "--user", "show", "-P", "MainPID", "podvisor.service").stdout.strip()
     assert after == pid, "it ran out of memory"
     return [
-        figure("first deploy of 200 MB: more memory at the peak", "MB", [(peak - rest) / 1000], 40),
+        figure("first deploy of 200 MB: more memory at the peak", "MB", [peak - rest], 40),
         *figures_of_answers("200 MB", large),
         *figures_of_answers("2,000 files", many),
         *figures_of_answers("2,000 units", units),
@@ -873,12 +872,12 @@ def measure_webhook() -> list[dict]:
         before = len(fetches.begun)
         process = pathlib.Path(f"/proc/{daemon.pid}")
         (process / "clear_refs").write_text("5")  # the peak is counted from here
-        rest = kilobytes(process, "VmHWM")
+        rest = megabytes(process, "status", "VmHWM")
         refused = storm_of_webhooks(port, repository)
         head = run("git", "-C", str(repository.clone), "rev-parse", "HEAD").stdout.strip()
         time.sleep(4)
         assert fetches.revision == head, "what was pushed last was not found"
-        more = (kilobytes(process, "VmHWM") - rest) / 1000
+        more = megabytes(process, "status", "VmHWM") - rest
         after = memory_of(daemon.pid).all
         many = len(fetches.begun) - before
         daemon.terminate()
@@ -1062,9 +1061,10 @@ def send_webhook(port: int, number: int) -> str:
         return connection.makefile("rb").readline().decode().split()[1]
 
 
-def kilobytes(process: pathlib.Path, name: str) -> int:
-    """Of a process's memory, as its status names it."""
-    return int((process / "status").read_text().split(f"\n{name}:")[1].split()[0])
+def megabytes(process: pathlib.Path, file: str, name: str) -> float:
+    """Of a process's memory, as a file below /proc names it. The kernel's kB are 1024 bytes."""
+    said = (process / file).read_text().split(f"\n{name}:")[1]
+    return int(said.split()[0]) * 1.024e-3
 
 
 NOTING_FETCHES = """
