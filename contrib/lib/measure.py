@@ -38,6 +38,8 @@ Environment=ROUND={round}
 WantedBy=default.target
 """
 MEMORY_LIMIT = 32
+REST_SECONDS = 14
+"""More than the start or one and a half times the 8 s between two signs of life take."""
 SLEEPER = (
     "[Service]\nExecStart=/bin/sleep infinity\nRestart=no\n[Install]\nWantedBy=default.target\n"
 )
@@ -536,17 +538,19 @@ def measure_memory() -> list[dict]:
                 rest.append(taken.all)
                 run("podvisor", "status")
                 run("podvisor", "plan")
+                time.sleep(REST_SECONDS)
                 asked.append(memory_of_unit("podvisor.service").all)
                 for _ in range(10):
                     run("podvisor", "sync")
+                time.sleep(REST_SECONDS)
                 worked.append(memory_of_unit("podvisor.service").all)
     restart_with("")
     base = {"base": own.pop(""), "base_name": "as it is"}
     python = {"uvloop": "import asyncio, uvloop", "asyncio": "import asyncio", "nothing": ""}
     return [
         figure("memory (PSS) at rest, ten containers", "MB", rest, MEMORY_LIMIT),
-        figure("memory after status and plan", "MB", asked, MEMORY_LIMIT),
-        figure("memory after ten passes more", "MB", worked, MEMORY_LIMIT),
+        figure("at rest again after status and plan", "MB", asked, MEMORY_LIMIT),
+        figure("at rest again after ten passes more", "MB", worked, MEMORY_LIMIT),
         # Of its own: what is shared depends on who else runs Python just then.
         *(figure(f"own memory, {name}", "MB", taken, None, **base) for name, taken in own.items()),
         *(
@@ -577,11 +581,13 @@ def restart_with(environment: str) -> None:
     """Start the daemon anew with these variables in its environment, and let it come to rest."""
     drop_in = HOME / ".config/systemd/user/podvisor.service.d/lever.conf"
     drop_in.parent.mkdir(exist_ok=True)
+    # Signs of life, with which it comes to its rest again, need not be waited for five minutes.
+    text = "[Service]\nWatchdogSec=16s\n"
     # An empty assignment would take the unit's own variables away.
-    drop_in.write_text(f"[Service]\nEnvironment={environment}\n" if environment else "")
+    drop_in.write_text(text + (f"Environment={environment}\n" if environment else ""))
     run("systemctl", "--user", "daemon-reload")
     run("systemctl", "--user", "restart", "podvisor")
-    time.sleep(8)  # it gives back what only its start needed after 5
+    time.sleep(REST_SECONDS)
 
 
 class Memory(NamedTuple):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from supervisor.kit import libc, own_usage
 
-_WORTH_FAULTS = 128
-"""Eight megabytes of files at most: more than what wakes without a poll need again and again."""
+_WORTH_FAULTS = 64
+"""Four megabytes of files at most."""
 _UNWRITTEN_FILE = re.compile(
     rb"^([0-9a-f]+)-([0-9a-f]+) r-([-x])p [^/\n]*(/.*)\n"
     rb"(?:(?![0-9a-f]+-).*\n)*?Anonymous: +0 kB$",
