@@ -15,9 +15,9 @@ import msgspec
 
 from supervisor.model.idle import Load, ProcessReading, Reading
 
-_ZOMBIE = "Z"
+_ZOMBIE, _DEAD = "Z", "X"
 _TICKS = os.sysconf("SC_CLK_TCK")
-_PPID, _UTIME, _STIME, _CUTIME, _CSTIME, _STARTED = 1, 11, 12, 13, 14, 19
+_PPID, _UTIME, _STIME, _CUTIME, _CSTIME, _STARTED, _VSIZE = 1, 11, 12, 13, 14, 19, 20
 """Fields of /proc/PID/stat, counted from the state on."""
 
 
@@ -114,18 +114,26 @@ class Meter(msgspec.Struct, kw_only=True):
             return 0
 
     def _process(self, pid: int, *, memory: bool) -> ProcessReading | None:
-        """Return the counters of a process; None if it is gone."""
+        """Return the counters of a process; None if it is gone, or just about to be."""
         place = self.proc / str(pid)
         try:
+            written = _field(place / "io", "write_bytes:")
+            if written is None and self._ends(pid):
+                return None  # what it wrote passes to who waits for it
             return ProcessReading(
                 name=(place / "comm").read_text().strip(),
                 cpu_us=self._cpu_us(pid),
                 switches=dict(_switches(place)),
-                written=_field(place / "io", "write_bytes:"),
+                written=written,
                 pss=_pss(place) if memory else None,
             )
         except OSError:
             return None
+
+    def _ends(self, pid: int) -> bool:
+        """Whether a process has given back its memory: nobody may read its counters any more."""
+        stat = self._stat(pid)
+        return stat[0] in {_ZOMBIE, _DEAD} or stat[_VSIZE] == "0"
 
 
 def key_of(group: Path) -> str:

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -99,6 +100,19 @@ def test_each_sleep_is_a_wakeup(doing: Callable[..., tuple[Window, Reading, floa
     found, _, _ = doing("for _ in range(50): time.sleep(0.001)")
     assert 50 <= found.wakeups <= 80
     assert found.switches >= found.wakeups
+
+
+def test_children_that_end_just_then_hide_nothing_of_what_was_written() -> None:
+    spawn = "import subprocess, sys\nwhile True: subprocess.run([sys.executable, '-c', ''])"
+    process = subprocess.Popen([sys.executable, "-c", spawn])
+    try:
+        meter = Meter(pids=[process.pid])
+        until = time.monotonic() + 1.5
+        while time.monotonic() < until:
+            assert all(one.written is not None for one in meter.read().processes.values())
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_memory_is_asked_for_at_the_end(
