@@ -221,7 +221,8 @@ def side_by_side(
     for (user, _), report in zip(users, reports, strict=True):
         ended = [one["label"] for one in report["targets"] if not one["processes"]]
         report["targets"] = [one for one in report["targets"] if one["processes"]]
-        report["warnings"] += [f"{label} did not run to the end and is left out" for label in ended]
+        ends = [f"{label} did not run to the end and is left out" for label in ended]
+        report["warnings"] = [*report.get("warnings", ()), *ends]  # none are left out of JSON
         for label in ended:
             say(f"{user}: {label} did not run to the end")
     return reports
