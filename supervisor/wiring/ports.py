@@ -1,6 +1,7 @@
 """One adapter for each port."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -46,6 +47,7 @@ from supervisor.controllers.ports import (
     VolumeArchive,
 )
 from supervisor.kit.clock import Clock, SystemClock
+from supervisor.kit.deferred import deferred
 from supervisor.kit.threads import aside
 from supervisor.model.acme import OrderFolders
 from supervisor.model.settings import Settings
@@ -140,21 +142,21 @@ def make_ports(settings: Settings, paths: Paths, *, scratch: Path | None = None)
         systemd=systemd,
         podman=podman,
         registry=registry,
-        archive=seldom.archive(state / "volumes"),
+        archive=deferred(partial(seldom.archive, state / "volumes")),
         secrets=secrets,
-        decryptor=seldom.decryptor(paths, now, secrets.read),
-        tokens=seldom.tokens(),
+        decryptor=deferred(partial(seldom.decryptor, paths, now, secrets.read)),
+        tokens=deferred(seldom.tokens),
         listener=WebhookListener(),
-        git_host=seldom.git_host(),
-        pull_requests=seldom.pull_requests(),
-        messenger=seldom.messenger(),
+        git_host=deferred(seldom.git_host),
+        pull_requests=deferred(seldom.pull_requests),
+        messenger=deferred(seldom.messenger),
         prober=NetworkProber(),
-        issuer=seldom.issuer(accounts),
-        authority=seldom.authority(paths.state / "authority", now, secrets.read),
+        issuer=deferred(partial(seldom.issuer, accounts)),
+        authority=deferred(partial(seldom.authority, paths.state / "authority", now, secrets.read)),
         certificates=CertificateStore(kept_in=kept, installed_in=paths.certificates),
-        imported=seldom.imported(paths.imported),
+        imported=deferred(partial(seldom.imported, paths.imported)),
         order_folders=OrderFolders(kept=str(kept), accounts=str(accounts)),
-        tls=seldom.tls_look(),
+        tls=deferred(seldom.tls_look),
         folders=SourceFolders(),
         host=HostWatch(),
         ledger=ledger,
