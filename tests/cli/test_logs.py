@@ -188,6 +188,17 @@ class TestLines:
         assert "no app and no unit of an app is called “wbe”" in said.err
         assert "did you mean “web”?" in said.err
 
+    def test_a_name_of_which_a_daemon_that_begins_knows_nothing_yet(
+        self, podvisor: Podvisor, daemon: Any, journal: Callable[..., Path]
+    ) -> None:
+        journal()
+        begun = Status(running=True, version="1", apps=(), starting=True)
+        daemon.answer("/v1/status", msgspec.to_builtins(begun))
+        said = podvisor("logs", "web")
+        assert said.code == codes.ERROR
+        assert "called “web” yet: podvisor has just started" in said.err
+        assert "podvisor status says when all sources were read" in said.err
+
 
 def test_without_lines(podvisor: Podvisor, daemon: Any, journal: Callable[..., Path]) -> None:
     unit = UnitStatus(name="a.service", active="active", sub="running")

@@ -668,7 +668,7 @@ async def test_a_sync_of_an_unknown_app_does_nothing_and_says_so(world):
             await daemon.service.sync(SyncRequest(apps=("home",)), ignore)
         assert "that is a source" in raised.value.hint
         daemon.board.has_looked = False
-        with pytest.raises(Stalled, match="“nope” is known yet: podvisor has just started"):
+        with pytest.raises(Stalled, match="no app named “nope” yet: podvisor has just started"):
             await daemon.service.sync(SyncRequest(apps=("nope",)), ignore)
 
 

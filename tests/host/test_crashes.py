@@ -7,6 +7,7 @@ from tests.host.scenes import (
     WANTED,
     app_of,
     deploy_folder,
+    ready,
     service,
     sleeper,
     states,
@@ -102,7 +103,7 @@ def test_a_timers_job_that_fails_is_wrong_until_it_has_run_well(user):
     log = ["no room on the tape"]
     failed = ("unit-failed", "backup.service failed (exit status 1)", log)
     user.wait_for(lambda: wrong() == [failed], what="a job that failed")
-    assert states(user) == {"backup": "ready", "web": "ready"}, "the app is as it was"
+    ready(user, "backup", "web")  # as before
     done = user.podvisor("status", check=False)
     assert done.returncode == 3
     assert done.stdout.count("no room on the tape") == 1, done.stdout

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.host.scenes import IMAGE, WANTED, deploy_folder, ready
+from tests.host.scenes import IMAGE, WANTED, deploy_folder, ready, states
 
 TALKS = f"""\
 [Container]
@@ -68,6 +68,9 @@ def test_words_are_told_once_and_what_is_missing_is_said(user):
         "mute/mute.container": CRASHES.format(image=IMAGE, driver="none", service="") + WANTED,
     }
     deploy_folder(user, files)
+    user.wait_for(
+        lambda: {("talk", "ready"), ("job", "inactive")} <= states(user).items(), what="the apps"
+    )
     found = user.wait_for(
         lambda: (
             (all_lines := [one.get("line") for one in lines(user, "talk", "-n", "0")])

@@ -92,8 +92,9 @@ def command(
 
 
 def _meant(name: str) -> _Meant:
-    """Find the units that are meant. Raises Refused."""
-    apps = json.loads(_status())["apps"]
+    """Find the units that are meant. Raises Stalled if there are none."""
+    status = json.loads(_status())
+    apps = status["apps"]
     for app in apps:
         if app["name"] == name:
             return _meant_of(app.get("units", ()), {"app": name})
@@ -107,13 +108,10 @@ def _meant(name: str) -> _Meant:
     for unit in (word, f"{word}.service"):
         if unit in units:
             return _meant_of([units[unit]], {"unit": unit})
-    from supervisor.kit.texts import meant
+    from supervisor.core.files.names import unknown_app_or_unit
 
-    known = [*(app["name"] for app in apps), *units]
-    raise Refused(
-        f"no app and no unit of an app is called “{name}”",
-        hint=meant(name, known, "podvisor status lists them all"),
-    )
+    known = {*(app["name"] for app in apps), *units}
+    raise unknown_app_or_unit(name, known, is_early=status.get("starting", False))
 
 
 def _meant_of(units: Sequence[dict[str, Any]], query: dict[str, str]) -> _Meant:

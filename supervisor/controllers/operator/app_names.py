@@ -25,20 +25,24 @@ class AppNames(msgspec.Struct, frozen=True, kw_only=True):
         for name in apps:
             if name not in known:
                 sources = self.desired_state.settings.sources
-                is_early = not self.board.has_looked
-                raise unknown_app(name, known, sources=sources, is_early=is_early)
+                raise unknown_app(name, known, sources=sources, is_early=self.is_early)
 
     def check_logged(self, app: str) -> None:
         """Raise Stalled if an app is not known, and was not while the event log goes back."""
         known = self._known()
         if app not in known and not self.ledger.events(EventQuery(app=app, limit=1)):
-            raise unknown_app(app, known)
+            raise unknown_app(app, known, is_early=self.is_early)
 
     def check_logged_unit(self, unit: str) -> None:
         """Raise Stalled if a unit is not known, and was not while the event log goes back."""
         known = {one.name for app in self.board.apps.values() for one in app.units}
         if unit not in known and not self.ledger.events(EventQuery(unit=unit, limit=1)):
-            raise unknown_unit(unit, known)
+            raise unknown_unit(unit, known, is_early=self.is_early)
+
+    @property
+    def is_early(self) -> bool:
+        """Whether what is not known may come yet: the first pass is not through."""
+        return not self.board.has_looked
 
     def is_known(self, app: str) -> bool:
         """Whether it is, or should be."""
@@ -47,4 +51,4 @@ class AppNames(msgspec.Struct, frozen=True, kw_only=True):
     def _known(self) -> frozenset[str]:
         known = {*self.board.apps, *self.ledger.applied(), *self.desired_state.latest()}
         # Until all were looked at, there are those that were there last.
-        return frozenset(known if self.board.has_looked else known | known_apps(self.ledger))
+        return frozenset(known | known_apps(self.ledger) if self.is_early else known)

@@ -65,7 +65,8 @@ class ImageService(msgspec.Struct, frozen=True, kw_only=True):
 
         In a dry run, only return how the images would stand then.
         """
-        chosen = images_called(await self.listing.of(), request.name)
+        is_early = self.listing.names.is_early
+        chosen = images_called(await self.listing.of(), request.name, is_early=is_early)
         if request.dry_run:
             return await self.forecast.update(chosen, now=request.now)
         for app in sorted({one.app for one in chosen}):

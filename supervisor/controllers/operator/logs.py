@@ -8,10 +8,9 @@ import msgspec
 from supervisor.controllers.apps.last_words import WITHHELD, LastWords
 from supervisor.controllers.ports import Podman, Systemd
 from supervisor.controllers.state.status_board import StatusBoard
+from supervisor.core.files.names import unknown_unit
 from supervisor.core.status.container_lines import has_lines
 from supervisor.core.status.unkept_log import unkept_log
-from supervisor.kit.texts import meant
-from supervisor.model.errors import Stalled
 from supervisor.model.log import LogLine, LogQuery, UnitLog
 
 
@@ -31,8 +30,7 @@ class LogLook(msgspec.Struct, frozen=True, kw_only=True):
         """
         known = {unit.name: unit for app in self.board.apps.values() for unit in app.units}
         if query.unit not in known:
-            hint = meant(query.unit, known, "podvisor status lists them all")
-            raise Stalled(f"no unit of an app is called “{query.unit}”", hint=hint)
+            raise unknown_unit(query.unit, known, is_early=not self.board.has_looked)
         lines = await self.systemd.log(query.unit, limit=query.limit)
         unit = known[query.unit]
         if has_kept := has_lines(unit.log_driver, unit.active):

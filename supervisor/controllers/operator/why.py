@@ -17,7 +17,7 @@ async def explain(name: str, *, statuses: StatusService, log: EventLog) -> Why:
     apps = {one.name: one for one in status.apps}
     units = {one.name: [unit.name for unit in one.units] for one in status.apps}
     try:
-        app, unit = app_and_unit(name, units)
+        app, unit = app_and_unit(name, units, is_early=status.starting)
     except Stalled:
         if not log.names.is_known(name) and not ledger.events(EventQuery(app=name, limit=1)):
             raise

@@ -19,6 +19,8 @@ KEY_SUFFIXES = (".pub", ".pem")
 LARGEST_KEY = 16 << 10
 """Bytes of such a file; the longest RSA keys in use have a tenth of it."""
 
+_LISTED = "podvisor status lists them all"
+
 SEVERAL_UNITS = ".quadlets"
 """Suffix of a file that `podman quadlet install` (5.8) divides; no generator reads it."""
 
@@ -26,32 +28,45 @@ SEVERAL_UNITS = ".quadlets"
 def unknown_app(
     name: str, known: Collection[str], *, sources: Container[str] = (), is_early: bool = False
 ) -> Stalled:
-    """Say that there is no such app, and which one was probably meant.
-
-    With `is_early`, it may come yet.
-    """
-    if is_early and name not in sources:
-        message = f"no app named “{name}” is known yet: podvisor has just started"
-        return Stalled(message, hint="podvisor status says when all sources were read")
-    hint = meant(name, known, "podvisor status lists them all")
+    """Say that there is no such app, and which one was probably meant; see `unknown`."""
+    what = f"no app named “{name}”"
     if name in sources:
-        hint = "that is a source; podvisor status shows it, with its apps"
-    return Stalled(f"no app named “{name}”", hint=hint)
+        return Stalled(what, hint="that is a source; podvisor status shows it, with its apps")
+    return unknown(what, name, known, hint=_LISTED, is_early=is_early)
 
 
-def unknown_unit(name: str, known: Collection[str]) -> Stalled:
-    """Say that there is no such unit, and which one was probably meant."""
-    return Stalled(
-        f"no unit named “{name}”",
-        hint=meant(name, known, "podvisor status APP lists those of an app"),
-    )
+def unknown_unit(name: str, known: Collection[str], *, is_early: bool = False) -> Stalled:
+    """Say that there is no such unit, and which one was probably meant; see `unknown`."""
+    hint = "podvisor status APP lists those of an app"
+    return unknown(f"no unit named “{name}”", name, known, hint=hint, is_early=is_early)
 
 
-def app_and_unit(name: str, units: Mapping[str, Collection[str]]) -> tuple[str, str]:
+def unknown_app_or_unit(name: str, known: Collection[str], *, is_early: bool = False) -> Stalled:
+    """Say that nothing is called so, and what was probably meant; see `unknown`."""
+    what = f"no app and no unit of an app is called “{name}”"
+    return unknown(what, name, known, hint=_LISTED, is_early=is_early)
+
+
+def unknown(
+    what: str, name: str, known: Collection[str], *, hint: str, is_early: bool = False
+) -> Stalled:
+    """Say `what` there is not, and which of `known` was meant, or else the hint.
+
+    With `is_early` it may come yet: the daemon's first pass is not through.
+    """
+    if is_early:
+        what = f"{what} yet: podvisor has just started"
+        hint = "podvisor status says when all sources were read"
+    return Stalled(what, hint=meant(name, known, hint))
+
+
+def app_and_unit(
+    name: str, units: Mapping[str, Collection[str]], *, is_early: bool = False
+) -> tuple[str, str]:
     """Return which app is meant, and which unit of it, if one is.
 
     People name an app, a unit (without `.service`, if they like), or both: `shop/web.service`.
-    `units` are those of each app. Raises Stalled if there is none such.
+    `units` are those of each app. Raises Stalled (see `unknown`) if there is none such.
     """
     if name in units:
         return name, ""
@@ -62,10 +77,7 @@ def app_and_unit(name: str, units: Mapping[str, Collection[str]]) -> tuple[str, 
             if unit in wishes:
                 return owner, unit
     known = {*units, *(unit for some in units.values() for unit in some)}
-    raise Stalled(
-        f"no app and no unit of an app is called “{name}”",
-        hint=meant(name, known, "podvisor status lists them all"),
-    )
+    raise unknown_app_or_unit(name, known, is_early=is_early)
 
 
 def is_drop_in(path: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 
+from supervisor.core.files.names import unknown
 from supervisor.core.images.reference import name_and_tag
 from supervisor.core.images.words import is_called, short_name
 from supervisor.kit.texts import meant
@@ -9,10 +10,12 @@ from supervisor.model.errors import Stalled
 from supervisor.model.image_status import ImageStatus
 
 
-def images_called(images: Collection[ImageStatus], name: str) -> list[ImageStatus]:
+def images_called(
+    images: Collection[ImageStatus], name: str, *, is_early: bool = False
+) -> list[ImageStatus]:
     """Return those whose newer versions are asked for, of the app or the image of this name.
 
-    By no name, all. Raises Stalled if there is none.
+    By no name, all. Raises Stalled if there is none; with `is_early` it may come yet.
     """
     mine = [one for one in images if name in ("", one.app) or is_called(one.image, name)]
     followed = [one for one in mine if one.known]
@@ -24,8 +27,8 @@ def images_called(images: Collection[ImageStatus], name: str) -> list[ImageStatu
     if mine or not name:
         raise _not_followed(name)
     names = {one.app for one in images} | {short_name(one.image) for one in images}
-    hint = meant(name, names, "podvisor images lists them all")
-    raise Stalled(f"no app and no image named “{name}”", hint=hint)
+    what, hint = f"no app and no image named “{name}”", "podvisor images lists them all"
+    raise unknown(what, name, names, hint=hint, is_early=is_early)
 
 
 def images_and_version(
