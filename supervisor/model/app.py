@@ -164,6 +164,8 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Drop-ins of the user's own that shape it too: path to a mark that changes with the file."""
     drop_ins: tuple[str, ...] = ()
     """Drop-ins that shape it, relative to the app's root."""
+    aliases: tuple[str, ...] = ()
+    """`[Install] Alias=`: other names under which systemd knows it."""
     links: tuple[str, ...] = ()
     """Of a plain unit: the links in the user's unit folder that its name and `[Install]` want."""
     listens: tuple[str, ...] = ()
@@ -184,6 +186,11 @@ class DesiredUnit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         if not is_template(self.name):
             return (self.name,)
         return tuple(instance_of(self.name, one) for one in self.instances)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names under which systemd knows it: its own, its instances', its aliases."""
+        return tuple(dict.fromkeys((self.name, *self.runtime_names, *self.aliases)))
 
     def under(self, name: str) -> "DesiredUnit":
         """Return it as it is under one of its runtime names."""
@@ -284,7 +291,7 @@ class DesiredApp(AppRevision, frozen=True, kw_only=True):
     @cached_property
     def claims(self) -> dict[tuple[str, str], str]:
         """What its units are called, in systemd and in Podman, with the file of each."""
-        claims = {}
+        claims = {("unit", name): unit.path for unit in self.units for name in unit.names}
         for unit in self.units:
             claims["unit", unit.name] = unit.path
             for kind, name in unit.makes:

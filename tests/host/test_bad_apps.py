@@ -214,6 +214,21 @@ def test_a_name_stays_taken_while_its_app_is_refused(user, git_server):
     messages = [one["message"] for one in app_of(user, "a")["findings"]]
     assert any("apps b and a both define the unit web.service" in one for one in messages)
     assert main_pid(user, "web.service") == pid
+    # To systemd an alias is a name as well.
+    alias = "\n[Install]\nAlias=web.service\n"
+    thieves = {
+        "apps/a/a.container": sleeper() + alias,
+        "apps/c/c.service": service() + alias,
+        "apps/d/d.service": service() + alias.replace("web", "podvisor"),
+    }
+    repository.commit({**thieves, "apps/b/web.container": sleeper(), "apps/b/b.container": None})
+    sync(user)
+    user.wait_for(lambda: states(user)["b"] == "ready", what="b")
+    for name, said in (("a", "both define"), ("c", "both define"), ("d", "exists already")):
+        assert states(user)[name] == "refused"
+        assert said in finding(user, name)["message"]
+    assert main_pid(user, "web.service") == pid
+    assert user.unit_state("web.service")["Id"] == "web.service"
 
 
 def test_two_sources_with_one_app_name(user, git_server):

@@ -422,17 +422,21 @@ def test_a_job_that_ended_well_is_well(user, git_server):
     box = sleeper(wanted=f"\n[Service]\nType=oneshot\n{WANTED}").replace("sleep infinity", "true")
     files = {
         "apps/box/box.container": box,
+        "apps/stay/stay.container": f"{box}\n[Service]\nRemainAfterExit=yes\n",
         "apps/job/job.service": f"[Service]\nType=oneshot\nExecStart=/bin/true\n{WANTED}",
         "apps/bad/bad.service": f"[Service]\nType=oneshot\nExecStart=/bin/false\n{WANTED}",
     }
     repository = deploy(user, git_server, files)
-    user.wait_for(lambda: states(user) == {"box": "ready", "job": "ready", "bad": "failing"})
+    well = {"box": "ready", "job": "ready", "stay": "ready"}
+    user.wait_for(lambda: states(user) == {**well, "bad": "failing"})
+    assert user.unit_state("stay.service")["SubState"] == "exited"
+    user.wait_for(lambda: app_of(user, "stay")["revision"] == repository.head, what="its gate")
     assert len(events(user, unit="box.service", step="start")) == 1
     ended = user.unit_state("box.service")["ExecMainExitTimestampMonotonic"]
     repository.commit({"apps/job/README": "x"})
     sync(user)
     user.systemctl("restart", "podvisor.service")
-    wait_for_states(user, box="ready", job="ready", bad="failing")
+    wait_for_states(user, **well, bad="failing")
     assert user.unit_state("box.service")["ExecMainExitTimestampMonotonic"] == ended
 
 

@@ -68,19 +68,19 @@ class Cgroups(msgspec.Struct):
         alive = {there[path] for path, events in said.items() if events.populated}
         return Kernel(
             paused=frozenset(there[path] for path, events in said.items() if events.frozen),
-            ending=frozenset(monitored).difference(alive),
+            ending=frozenset(unit for unit in monitored.keys() - alive if _lives(monitored[unit])),
         )
 
-    def _containers(self, units: Collection[str]) -> tuple[set[str], dict[str, str]]:
-        """Return those that have Podman's monitor, and `cgroup.events` of all containers' cgroups.
+    def _containers(self, units: Collection[str]) -> tuple[dict[str, str], dict[str, str]]:
+        """Return `cgroup.events` of the monitors of those that have one, and of all containers.
 
-        These each with its unit.
+        The latter each with its unit.
         """
-        monitored, there = set[str](), dict[str, str]()
+        monitored, there = dict[str, str](), dict[str, str]()
         for unit, folder in self._folders(units):
             names = _names(folder)
             if _MONITOR in names:
-                monitored.add(unit)
+                monitored[unit] = f"{folder}/{_MONITOR}/{_EVENTS}"
             there |= {
                 f"{folder}/{one}/{_EVENTS}": unit for one in names if one.startswith(_CONTAINER)
             }
@@ -173,6 +173,12 @@ def _read(events: str) -> _Events | None:
     except OSError:
         return None
     return _Events("frozen 1" in lines, "populated 0" not in lines)
+
+
+def _lives(monitor: str) -> bool:
+    """Whether a monitor runs: of a unit that stays `active (exited)` its cgroup stays, empty."""
+    events = _read(monitor)
+    return events is not None and events.populated
 
 
 def _text(path: str) -> str:

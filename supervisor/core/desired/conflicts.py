@@ -72,7 +72,9 @@ def unit_conflicts(
             return
         places = _places(other, there, apps[app], path)
         message = f"apps {other.name} and {app} both define the {key[0]} {key[1]} ({places})"
-        hint = _hint(app, other.name, holders, _OTHER.get(key[0], _NAME))
+        by_alias = any(key[1] in unit.aliases for unit in (*other.units, *apps[app].units))
+        what = "another name (an Alias= is one)" if by_alias else _OTHER.get(key[0], _NAME)
+        hint = _hint(app, other.name, holders, what)
         refused[app].append(apps[app].finding(message, apps[app].source_path(path), hint))
 
     for app in apps:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from supervisor.core.files.app_files import AppFiles
-from supervisor.core.files.unitfile import UnitFile, boolean, expand, split_words
+from supervisor.core.files.unitfile import UnitFile, boolean, expand, specifiers, split_words
 from supervisor.model.app import InstallLine
 
 INSTALL_KEYS = ("WantedBy", "RequiredBy", "UpheldBy")
@@ -21,6 +21,13 @@ def install_lines(path: str, files: AppFiles) -> tuple[InstallLine, ...]:
         if entry.section == "Install" and entry.key in INSTALL_KEYS
         for target in split_words(entry.value)
     )
+
+
+def aliases(name: str, unit: UnitFile) -> tuple[str, ...]:
+    """Return the other names that systemd gives a unit once it is enabled."""
+    known = specifiers(name)
+    found = (expand(alias, known) for alias in unit.words("Install", "Alias"))
+    return tuple(alias for alias in found if alias != name)
 
 
 def starts(name: str, unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ...]:

@@ -86,6 +86,9 @@ def _taken_by(
     observed: Observed,
 ) -> tuple[str, str] | None:
     """Say what stands in a unit's way, and how to mend that."""
+    for alias in unit.aliases:
+        if there := observed.foreign.get(alias, ""):
+            return f"unit {alias} exists already ({there})", f"take Alias={alias} out"
     path = observed.foreign.get(unit.name, "")
     if one := stranger(unit, app, observed):
         return f"{one} exists already", _mend(one)

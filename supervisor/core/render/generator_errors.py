@@ -94,14 +94,20 @@ def report_twice(reading: Reading) -> None:
         if first.setdefault(name, path) != path:
             message = f"another file is named {name} as well: {first[name]}; Quadlet reads only one"
             reading.report(message, path=path, hint="rename one of them")
-    units: dict[str, str] = {}
+    units = {unit.name: unit.path for unit in reversed(reading.units)}
+    named = {name: unit.path for unit in reading.units for name in unit.runtime_names} | units
     objects: dict[tuple[str, str], str] = {}
     for unit in reading.units:
-        if units.setdefault(unit.name, unit.path) != unit.path:
+        if units[unit.name] != unit.path:
             message = f"{unit.name} comes out of {units[unit.name]} as well"
             hint = "rename one of the files, or give one a ServiceName="
             reading.report(message, path=unit.path, hint=hint)
             continue
+        for alias in unit.aliases:
+            if named.setdefault(alias, unit.path) != unit.path:
+                message = f"Alias={alias} is the name of what comes out of {named[alias]} as well"
+                hint = "take it out, or give one another name"
+                reading.report(message, path=unit.path, hint=hint)
         for kind, name in unit.makes:
             if "%" not in name and objects.setdefault((kind, name), unit.path) != unit.path:
                 message = f"{objects[kind, name]} makes a {kind} named {name} as well"

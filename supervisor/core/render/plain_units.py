@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 from supervisor.core.files.digest import digest
 from supervisor.core.files.file_references import Place, Reads
-from supervisor.core.files.install import socket_service
+from supervisor.core.files.install import aliases, socket_service
 from supervisor.core.files.unitfile import UnitFile, boolean, expand, merge, specifiers
 from supervisor.core.render.reading import Reading, instance_specifiers, instances
 from supervisor.core.render.x_podvisor import read_own_section
@@ -75,9 +75,7 @@ def _links(name: str, unit: UnitFile) -> Iterator[str]:
         for key, suffix in _FOLDERS.items():
             for target in unit.words("Install", key):
                 yield f"{expand(target, specifiers(one))}.{suffix}/{one}"
-    for alias in unit.words("Install", "Alias"):
-        if alias != name:
-            yield expand(alias, specifiers(name))
+    yield from aliases(name, unit)
 
 
 def _activates(name: str, unit: UnitFile, known: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.file_references import Reads
-from supervisor.core.files.install import INSTALL_KEYS, install_lines, starts
+from supervisor.core.files.install import INSTALL_KEYS, aliases, install_lines, starts
 from supervisor.core.files.unitfile import UnitFile, boolean, expand, specifiers
 from supervisor.core.render.x_podvisor import OwnSection
 from supervisor.core.render.x_podvisor_deploy import judge_rules
@@ -68,6 +68,7 @@ class Reading:
             path=path,
             wanted_by=wanted_by,
             installs=install_lines(path, self.files),
+            aliases=aliases(name, installed),
             starts=starts(name, loaded, known),
             instances=instances(name, installed, own.replicas),
             replicas=own.replicas,

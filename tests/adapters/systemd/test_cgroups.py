@@ -19,9 +19,14 @@ class Groups:
     def set(self, service: str, container: str, *, frozen: bool, populated: bool = True) -> None:
         folder = self.folder / service / f"libpod-payload-{container}"
         folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / service / "runtime").mkdir(exist_ok=True)
+        self.monitor(service, lives=True)
         text = f"populated {populated:d}\nfrozen {frozen:d}\n"
         (folder / "cgroup.events").write_text(text)
+
+    def monitor(self, service: str, *, lives: bool) -> None:
+        folder = self.folder / service / "runtime"
+        folder.mkdir(exist_ok=True)
+        (folder / "cgroup.events").write_text(f"populated {lives:d}\nfrozen 0\n")
 
     def remove(self, service: str, container: str) -> None:
         shutil.rmtree(self.folder / service / f"libpod-payload-{container}")
@@ -65,6 +70,14 @@ async def test_a_unit_ends_with_the_last_of_its_containers(groups: Groups) -> No
     groups.remove("app.slice/web.service", "a")
     assert (await cgroups.read(UNITS)).ending == {"web.service"}
     groups.set("app.slice/web.service", "b", frozen=False)
+    assert (await cgroups.read(UNITS)).ending == frozenset()
+
+
+async def test_what_has_ended_with_its_monitor_is_not_about_to(groups: Groups) -> None:
+    """systemd keeps the cgroup of what is `active (exited)`: RemainAfterExit=yes."""
+    cgroups = Cgroups(groups.folder)
+    groups.remove("app.slice/web.service", "a")
+    groups.monitor("app.slice/web.service", lives=False)
     assert (await cgroups.read(UNITS)).ending == frozenset()
 
 

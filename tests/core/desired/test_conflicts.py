@@ -1,6 +1,7 @@
 """Two apps that want one name: who is here keeps it, and of new ones none wins by the alphabet."""
 
 import pytest
+from msgspec.structs import replace
 
 from supervisor.core.desired.conflicts import app_conflicts, unit_conflicts
 from supervisor.model.app import Candidate, DesiredApp, DesiredUnit
@@ -100,3 +101,19 @@ def test_two_apps_with_one_unit(holders, standing, refused):
     apps = {name: desired(name, "web.service") for name in "ab"}
     here = [desired(name, "web.service") for name in standing]
     assert set(unit_conflicts(apps, holders, here)) == refused
+
+
+def test_an_alias_is_a_name_as_well():
+    """systemd gives what it names to whoever says so: a unit of another app, or its instance."""
+    thief = desired("thief", "thief.service")
+    (unit,) = thief.units
+    for alias, taken in (("c.service", {"c.service"}), ("w@2.service", {"w@.service"})):
+        named = replace(thief, units=(replace(unit, aliases=(alias,)),))
+        (other,) = desired("here", *taken).units
+        many = replace(other, instances=("1", "2")) if "@" in other.name else other
+        here = replace(desired("here"), units=(many,))
+        refused = unit_conflicts({"here": here, "thief": named}, {"here"})
+        assert set(refused) == {"thief"}
+        (finding,) = refused["thief"]
+        assert f"both define the unit {alias}" in finding.message
+        assert "an Alias= is one" in finding.hint

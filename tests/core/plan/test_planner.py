@@ -4,6 +4,7 @@ import itertools
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from supervisor.core.health.crash_backoff import BACKOFF_SECONDS
 from supervisor.core.plan import planner
@@ -321,6 +322,16 @@ def test_a_unit_of_others_is_never_taken_over(machine):
     (finding,) = plan.verdicts[0].findings
     assert "web.service exists already" in finding.message
     assert "rename one of them" in finding.hint
+
+
+def test_a_unit_of_others_is_not_taken_over_by_an_alias_either(machine):
+    thief = replace(container("thief"), aliases=("podvisor.service",))
+    machine.foreign = {"podvisor.service": "/home/pi/.config/systemd/user/podvisor.service"}
+    plan = machine.plan([deploy(app("blog", thief))])
+    assert plan.steps == ()
+    (finding,) = plan.verdicts[0].findings
+    assert "podvisor.service exists already" in finding.message
+    assert finding.hint == "take Alias=podvisor.service out"
 
 
 @pytest.mark.parametrize(

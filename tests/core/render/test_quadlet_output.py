@@ -349,6 +349,23 @@ def test_two_files_or_units_of_one_name_are_refused(readings: dict[str, Reading]
     assert reading.refused
 
 
+@pytest.mark.parametrize("alias", ["b.service", "c@1.service", "x.service"])
+def test_an_alias_is_the_name_of_one_unit_alone(alias: str) -> None:
+    reading = reading_of(
+        {
+            "a.service": f"[Service]\n[Install]\nAlias=a.service {alias}\n",
+            "b.service": "[Service]\n[Install]\nAlias=x.service\n",
+            "c@.service": "[Service]\n[Install]\nDefaultInstance=1\n",
+        }
+    )
+    read_plain_units(reading, PLACE)
+    report_twice(reading)
+    assert reading.units[0].aliases == (alias,)
+    (finding,) = reading.findings
+    assert finding.fatal
+    assert f"Alias={alias} is the name of what comes out of" in finding.message
+
+
 def test_two_units_of_one_container_name() -> None:
     reading = reading_of({"a.container": "", "b.container": "", "b.volume": ""})
     reading.units = [
