@@ -11,7 +11,7 @@ from supervisor.model.image import ImageKnowledge, ImageOrder
 from supervisor.model.image_status import PinRequest, UpdateRequest
 from supervisor.model.rollout import Outcome
 from supervisor.model.settings import RolloutSettings
-from supervisor.model.status import AppState, OrderRequest
+from supervisor.model.status import AppState, OrderRequest, ScaleRequest
 from tests.fakes.ports import oid
 
 SETTLE = 10
@@ -83,6 +83,31 @@ async def test_an_update_asks_now_and_ends_when_it_is_through_the_gate(world, na
         (image,) = reply.images
         assert (image.running.runs, image.newer, image.on_trial) == (second, None, False)
         assert image.next_check_at > world.clock.now()
+
+
+@pytest.mark.parametrize("is_good", [True, False])
+async def test_scaled_to_none_a_newer_version_is_tried_with_the_first_that_runs(world, is_good):
+    """Nothing could be judged of it before: it would be good without ever having run."""
+    first, text = push(world, "one"), f"{WEB} # replicas=2"
+    async with world.running() as daemon:
+        await deploy(world, daemon, {"web/web@.container": text})
+        await daemon.service.scale(ScaleRequest(app="web", replicas=0), nothing)
+        second = push(world, "two")
+        if not is_good:
+            world.machine.bad.add(oid(WEB + second))
+        reply = await update(daemon, "web", now=True)
+        (image,) = reply.images
+        assert "scaled to 0" in image.held.why
+        assert all(
+            second not in pin.runs for one in world.ledger.rollouts("web") for pin in one.pins
+        )
+        await daemon.service.scale(ScaleRequest(app="web", replicas=2), nothing)
+        await anyio.sleep(PULL + 9 * SETTLE)
+        await daemon.queue.wait_idle()
+        for unit in ("web@1.service", "web@2.service"):
+            assert running(world, unit) == (second if is_good else first)
+        last = world.ledger.rollouts("web")[-1]
+        assert last.outcome is (Outcome.GOOD if is_good else Outcome.FAILED)
 
 
 async def test_an_update_without_news_changes_nothing(world):

@@ -273,6 +273,25 @@ def test_what_is_held_or_suspended_waits_visibly(images):
     assert pinned(user) == second
 
 
+def test_scaled_to_none_a_newer_version_is_tried_with_the_first_that_runs(images):
+    user = images.user
+    first = images.push("one")
+    unit = images.unit("[X-Podvisor]", "Replicas=1")
+    user.write("apps/web/web@.container", unit)
+    images.settings()
+    user.start_daemon()
+    ready(user, "web")
+    images.answered("podvisor-test 1")
+    user.podvisor("scale", "web=0")
+    bad = images.push("dead")
+    user.wait_for(lambda: held(user) and held(user)["version"]["runs"].endswith(bad))
+    assert "scaled to 0" in held(user)["why"]
+    user.podvisor("scale", "web=1", check=False)
+    images.taken_back(bad)
+    images.answered("podvisor-test 1")
+    assert pinned(user, "web@1.service") == first
+
+
 def test_what_is_built_tagged_or_loaded_here_runs_at_once(images):
     user = images.user
     name = "localhost/mine:dev"

@@ -14,14 +14,15 @@ from supervisor.controllers.isolate import each_now
 from supervisor.controllers.ports import Ledger
 from supervisor.controllers.state.suspensions import Suspensions
 from supervisor.core.desired.pinned import with_pins
+from supervisor.core.desired.scales import idle_files
 from supervisor.core.images.choose import Choice, Choosing, Standing
 from supervisor.kit.clock import Clock
-from supervisor.model.app import Candidate, Deployment, DesiredApp
+from supervisor.model.app import Candidate, Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Failure
 from supervisor.model.image import ImageAhead, ImageKnowledge, ImageOrder, ImageRule
 from supervisor.model.need import Need, NeedKind
 from supervisor.model.observed import Manifest
-from supervisor.model.rollout import Hold
+from supervisor.model.rollout import Hold, Scale
 from supervisor.model.settings import ImageSettings
 from supervisor.model.status import AppState, AppStatus
 
@@ -46,6 +47,8 @@ class ImagePins(msgspec.Struct, kw_only=True):
     """The candidates as their sources hold them."""
     rules: Mapping[str, tuple[ImageRule, ...]] = {}
     """What the units of each app ask of their images; nothing of apps that ask nothing."""
+    units: Mapping[str, tuple[DesiredUnit, ...]] = {}
+    """Of these apps."""
     _choosing: Choosing | None = None
     """As the choices were made last."""
     _choices: dict[str, Choice] = {}
@@ -59,12 +62,14 @@ class ImagePins(msgspec.Struct, kw_only=True):
         """Return the candidates with the versions that were chosen; also, what failed for some."""
         self.unpinned = tuple(candidates)
         judged = await self.renderer.judge(candidates, at_any=True)
-        rules = dict(self.rules)
-        for name, one in judged.items():
-            if one.app:
-                units = one.app.units
-                rules[name] = tuple(unit.image_rule for unit in units if unit.image_rule)
-        self.rules = {one.name: rules[one.name] for one in candidates if rules.get(one.name)}
+        units = dict(self.units)
+        units |= {name: one.app.units for name, one in judged.items() if one.app}
+        rules = {
+            one.name: tuple(unit.image_rule for unit in units.get(one.name, ()) if unit.image_rule)
+            for one in candidates
+        }
+        self.rules = {name: some for name, some in rules.items() if some}
+        self.units = {name: units[name] for name in self.rules}
         failures = {name: one.failure for name, one in judged.items() if one.failure}
         self._choices = {}
         if self.rules:
@@ -119,6 +124,7 @@ class ImagePins(msgspec.Struct, kw_only=True):
         good = self.history.way_back(manifest) if manifest and manifest.revision else None
         suspension = self.suspensions.of(one.name)
         still = f"the app is held at {hold.held_at}" if hold else ""
+        scales = (order for order in self.ledger.all(Scale).values() if order.app == one.name)
         return Standing(
             app=one.name,
             base=one.base,
@@ -127,6 +133,7 @@ class ImagePins(msgspec.Struct, kw_only=True):
             orders=orders,
             still="the app is suspended" if suspension else still,
             until=suspension.until if suspension else 0.0,
+            idle=idle_files(self.units[one.name], scales),
         )
 
     def foresee(

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from supervisor.core.files.certificate_references import in_order
 from supervisor.model.app import Deployment, DesiredApp, DesiredUnit
 from supervisor.model.errors import Stalled
+from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Scale
 from supervisor.model.secret import SecretUse
 from supervisor.model.unit_name import replica_names
@@ -71,6 +72,20 @@ def _for(
 
 def _named(form: str, instance: str) -> str:
     return form.replace("%i", instance)
+
+
+def idle_files(units: Collection[DesiredUnit], scales: Iterable[Scale]) -> frozenset[str]:
+    """Return the paths of files whose image nothing runs, as what names it is scaled to 0."""
+    orders = {(one.unit, one.instead_of): one.replicas for one in scales}
+    said = {one.name: one.replicas for one in units if one.replicas is not None}
+    none = {name for name, number in said.items() if orders.get((name, number), number) == 0}
+
+    def is_idle(unit: DesiredUnit) -> bool:
+        users = [one.name for one in units if unit.name in one.requires]
+        is_for_others = unit.kind is UnitKind.IMAGE and bool(users)
+        return unit.name in none or (is_for_others and none.issuperset(users))
+
+    return frozenset(one.path for one in units if is_idle(one)) if none else frozenset()
 
 
 def overtaken(app: DesiredApp, scales: Iterable[Scale]) -> Iterator[Scale]:

@@ -162,7 +162,8 @@ def judge(
         waits.append(f"{said} is not up again yet: {state.active}")
         looks.append(now + _next_look(now - trial.began_at))
     if not waits:
-        return Gate(state=GateState.PASSED, reason="; ".join(unmet))
+        nothing = "" if judged else "nothing of it is to run"
+        return Gate(state=GateState.PASSED, reason="; ".join(unmet) or nothing)
     # Of those that are restarted one by one, each has the time of all.
     moved = (name for name in in_turn(app) if not observed.repair(name).failures)
     last_began = max((observed.unit(name).active_since for name in moved), default=0.0)

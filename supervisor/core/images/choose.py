@@ -50,6 +50,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     """Why nothing of it is to move, as it is held or suspended; empty if that is not so."""
     until: float = 0.0
     """When that ends by itself, seconds since the epoch; 0 is "when a person says so"."""
+    idle: Collection[str] = ()
+    """Paths of the files whose image nothing is to run now, as what names it is scaled to 0."""
 
 
 class Choice(msgspec.Struct, kw_only=True):
@@ -139,6 +141,9 @@ class Choosing(msgspec.Struct, frozen=True, kw_only=True):
             return tried or _superseded(key, standing) or current
         if standing.still:
             why, until = standing.still, standing.until
+        elif all(rule.path in standing.idle for rule in rules):
+            # Nothing could be judged of it: it would count as good.
+            why = "nothing of it runs, as it is scaled to 0: it is tried with the first that does"
         elif _is_older(newest, current, known.question.policy):
             back = f"podvisor pin {standing.app} {repository_of(rules[0].question)} {newest.tag}"
             why = f"it is older than {current.tag}, which runs ({back} goes back to it)"

@@ -106,6 +106,19 @@ def test_what_runs_stays_where_nothing_is_known():
     assert not choice.unknown
 
 
+@pytest.mark.parametrize(
+    ("idle", "runs"),
+    [((), "c"), (("web.container",), "c"), (("web.container", "worker.container"), "a")],
+)
+def test_what_nothing_runs_of_moves_with_the_first_that_does(idle, runs):
+    good = candidate("1", "a", "b")
+    choice = choosing(knows(WEB, "c")).choose(RULES, standing(good=good, idle=idle))
+    assert chosen(choice)["worker.container"] == runs
+    assert [one.why[:22] for one in choice.updates] == (
+        ["nothing of it runs, as"] if runs == "a" else []
+    )
+
+
 def test_units_of_one_image_move_together():
     good = candidate("1", "a", "b")
     choice = choosing(knows(WEB, "c")).choose(RULES, standing(good=good))
