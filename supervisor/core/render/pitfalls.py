@@ -2,6 +2,8 @@
 
 import posixpath
 import re
+from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 
 from supervisor.core.files.unitfile import Entry
 from supervisor.core.render.reading import Reading
@@ -25,6 +27,24 @@ def report_pitfalls(reading: Reading) -> None:
             hint = "leave out its [Install], unless that is meant"
             at = _entry(reading, unit, unit.installs[-1].key)
             reading.report(message, at=at, path=unit.path, hint=hint, fatal=False)
+    _look_at_order(reading)
+
+
+def _look_at_order(reading: Reading) -> None:
+    """Warn of a circle of After= and Before=: systemd says no more of it than that there is one."""
+    units = {unit.name: unit for unit in reading.units}
+    after = {name: reading.after.get(name, set()) & units.keys() for name in units}
+    try:
+        TopologicalSorter(after).prepare()
+    except CycleError as error:
+        circle = list(reversed(error.args[1]))
+        said = ", ".join(f"{one} after {other}" for one, other in pairwise(circle))
+        reading.report(
+            f"a circle of After= and Before= ({said}): systemd refuses to start them together",
+            path=units[circle[0]].path,
+            hint="leave one of them out",
+            fatal=False,
+        )
 
 
 def _look_at_name(unit: DesiredUnit, reading: Reading) -> None:

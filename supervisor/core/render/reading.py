@@ -1,6 +1,6 @@
 """What is understood of an app while its units are read, whatever they come from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from supervisor.core.files.app_files import AppFiles
@@ -30,6 +30,8 @@ class Reading:
         self.units: list[DesiredUnit] = []
         self.findings: list[Finding] = []
         self.options = AppOptions()
+        self.after: dict[str, set[str]] = {}
+        """Units, and those after which each is to start."""
 
     def report(self, message: str, **where: Any) -> None:
         """Add a finding; `where` is as of `AppFiles.finding`."""
@@ -56,6 +58,9 @@ class Reading:
         `installed` holds its `[Install]`, `loaded` is what systemd will run, `known` are its
         specifiers; `more` is what only its kind of unit has.
         """
+        self.after.setdefault(name, set()).update(_named(loaded, known, "After"))
+        for later in _named(loaded, known, "Before"):
+            self.after.setdefault(later, set()).add(name)
         can_reload = bool(loaded.values("Service", "ExecReload"))
         self.options = self.options.joined(own.app)
         rules = judge_rules(own.rules, path, self.files, reads=reads.paths, can_reload=can_reload)
@@ -115,6 +120,10 @@ def instance_specifiers(
 
 def _requirements(unit: UnitFile, known: Mapping[str, str]) -> tuple[str, ...]:
     """Units that a unit needs, targets and the generator's own helper aside."""
-    words = unit.words("Unit", "Requires", "BindsTo", "Wants", "Requisite")
-    names = (expand(word, known) for word in words)
+    names = _named(unit, known, "Requires", "BindsTo", "Wants", "Requisite")
     return tuple(name for name in names if name != _GENERATORS_OWN and not name.endswith(".target"))
+
+
+def _named(unit: UnitFile, known: Mapping[str, str], *keys: str) -> Iterator[str]:
+    """Yield the units that these keys of its `[Unit]` name."""
+    return (expand(word, known) for word in unit.words("Unit", *keys))

@@ -80,6 +80,22 @@ def test_a_one_shot_that_is_started_by_more_than_its_timer() -> None:
     assert said({"scrub.service": job + install}) == []
 
 
+def test_a_circle_in_which_units_are_to_start() -> None:
+    service = "[Service]\nExecStart=/bin/true\n"
+    files = {
+        "a.service": f"[Unit]\nAfter=b.service\n{service}",
+        "b.service": f"[Unit]\nAfter=c.service x.service\n{service}",
+        "c.service": service,
+        "c.service.d/order.conf": "[Unit]\nBefore=d.service\nAfter=a.service\n",
+        "d.service": f"[Unit]\nAfter=a.service\n{service}",
+    }
+    (words,) = said(files)
+    for one in ("a.service after b.service", "b.service after c.service", "c.service after a.serv"):
+        assert one in words
+    assert "d.service" not in words
+    assert said(files | {"c.service.d/order.conf": "[Unit]\nBefore=d.service\n"}) == []
+
+
 @pytest.mark.parametrize(
     ("named", "hint"),
     [
