@@ -2,10 +2,11 @@
 
 import posixpath
 import re
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
-from supervisor.core.files.unitfile import Entry
+from supervisor.core.files.unitfile import Entry, split_words
 from supervisor.core.render.reading import Reading
 from supervisor.model.app import DesiredUnit
 from supervisor.model.quadlet import QUADLETS, UnitKind
@@ -21,6 +22,7 @@ def report_pitfalls(reading: Reading) -> None:
         _look_at_name(unit, reading)
         _look_at_image(unit, reading)
         _look_at_log(unit, reading)
+        _look_at_dependencies(unit, reading)
         if unit.name in timed and unit.oneshot and unit.installs and not unit.before_deploy:
             stem = posixpath.splitext(unit.name)[0]
             message = f"{unit.name} runs at every boot and deploy as well, besides {stem}.timer"
@@ -69,6 +71,22 @@ def _look_at_log(unit: DesiredUnit, reading: Reading) -> None:
         hint = "leave it out, and the journal keeps it"
         at = _entry(reading, unit, "LogDriver")
         reading.report(message, at=at, path=unit.path, hint=hint, fatal=False)
+
+
+def _look_at_dependencies(unit: DesiredUnit, reading: Reading) -> None:
+    """Warn of Quadlet files in place of units, of which older Podmans do not make these."""
+    made = {posixpath.basename(one.path): one.name for one in reading.units}
+    for word in sorted({*unit.requires, *reading.after.get(unit.name, ())}):
+        stem, suffix = posixpath.splitext(word)
+        if suffix in QUADLETS:
+            at = reading.files.find_entry(unit.path, partial(_names, word))
+            message = f"systemd knows no unit {word}, and passes it over"
+            hint = f"write {made.get(word, f'{stem}{QUADLETS[suffix].service}.service')}"
+            reading.report(message, at=at, path=unit.path, hint=hint, fatal=False)
+
+
+def _names(word: str, entry: Entry) -> bool:
+    return entry.section == "Unit" and word in split_words(entry.value)
 
 
 def _entry(reading: Reading, unit: DesiredUnit, key: str) -> Entry | None:

@@ -96,6 +96,19 @@ def test_a_circle_in_which_units_are_to_start() -> None:
     assert said(files | {"c.service.d/order.conf": "[Unit]\nBefore=d.service\n"}) == []
 
 
+def test_a_quadlet_file_in_place_of_a_unit() -> None:
+    lines = "[Unit]\nAfter=x.service db.container\nWants=web.network\n"
+    made = f"{lines}[X-Container]\n[Service]\nExecStart=podman run image\n"
+    files = {"web.container": f"{lines}[Container]\nImage=image\n", "job.service": ""}
+    files["job.service"] = "[Unit]\nAfter=web.container\n[Service]\nExecStart=/bin/true\n"
+    said_of = "apps/web/{}: systemd knows no unit {}, and passes it over (write {})"
+    assert said(files, made) == [
+        said_of.format("job.service:2", "web.container", "web.service"),
+        said_of.format("web.container:2", "db.container", "db.service"),
+        said_of.format("web.container:3", "web.network", "web-network.service"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("named", "hint"),
     [
