@@ -65,11 +65,15 @@ def unit_conflicts(
     names = {app: one.claims for app, one in apps.items()}
     taken = {key: (one, path) for one in standing for key, path in one.claims.items()}
     refused: dict[str, list[Finding]] = defaultdict(list)
+    said = set[tuple[str, str, str, str]]()
 
     def refuse(app: str, other: DesiredApp, key: tuple[str, str], there: str) -> None:
         path = names[app][key]
-        if _is_of(key, there=other.claims, here=names[app]):
+        files = app, path, other.name, there
+        # Two files of one unit make one container, too.
+        if files in said or _is_of(key, there=other.claims, here=names[app]):
             return
+        said.add(files)
         places = _places(other, there, apps[app], path)
         message = f"apps {other.name} and {app} both define the {key[0]} {key[1]} ({places})"
         by_alias = any(key[1] in unit.aliases for unit in (*other.units, *apps[app].units))
@@ -78,7 +82,7 @@ def unit_conflicts(
         refused[app].append(apps[app].finding(message, apps[app].source_path(path), hint))
 
     for app in apps:
-        for key in names[app].keys() & taken.keys():
+        for key in sorted(names[app].keys() & taken.keys(), key=_units_first):
             refuse(app, taken[key][0], key, taken[key][1])
     left = {app: some for app, some in names.items() if app not in refused}
     for app, other, key in _clashes(left, holders):
@@ -116,7 +120,7 @@ def _clashes(
     wanting: dict[_Key, list[str]] = defaultdict(list)
     for app in sorted(names, key=lambda app: (app not in holders, app)):
         lost = names[app].keys() & taken.keys()
-        yield from ((app, taken[key], key) for key in sorted(lost))
+        yield from ((app, taken[key], key) for key in sorted(lost, key=_units_first))
         if lost:
             continue
         if app in holders:
@@ -127,6 +131,10 @@ def _clashes(
     for key, some in wanting.items():
         for app in some if len(some) > 1 else ():
             yield app, next(other for other in some if other != app), key
+
+
+def _units_first(key: str | tuple[str, str]) -> tuple[bool, str | tuple[str, str]]:
+    return key[0] != "unit", key
 
 
 def _places(one: AppRevision, path: str, other: AppRevision, other_path: str) -> str:

@@ -117,3 +117,15 @@ def test_an_alias_is_a_name_as_well():
         (finding,) = refused["thief"]
         assert f"both define the unit {alias}" in finding.message
         assert "an Alias= is one" in finding.hint
+
+
+@pytest.mark.parametrize("holders", [{"a"}, set()])
+def test_two_files_are_told_of_once_however_many_names_they_share(holders):
+    (unit,) = desired("a", "c.service").units
+    unit = replace(unit, kind=UnitKind.CONTAINER, object_name="systemd-c")
+    apps = {name: replace(desired(name), units=(unit,)) for name in ("a", "b")}
+    for standing in ((), (apps["a"],)):
+        wanted = {"b": apps["b"]} if standing else apps
+        refused = unit_conflicts(wanted, holders, standing)
+        assert [len(found) for found in refused.values()] == [1] * (2 - bool(holders or standing))
+        assert "both define the unit c.service" in refused["b"][0].message
