@@ -296,6 +296,8 @@ async def test_what_was_ordered_goes_with_its_app(world):
         await deploy(world, daemon, {"other/other.container": "v=1"})
         assert world.machine.running.keys() == {"other.service"}
         assert not world.ledger.all(Scale)
+        (removed,) = world.events(EventKind.REMOVED)
+        assert removed.reason.endswith("; with it end orders: web@.service scaled to 5")
 
 
 async def test_an_app_that_asks_for_it_restarts_its_units_one_by_one(world):

@@ -4,7 +4,7 @@ Called by `controllers.apps.reconciler` at the end of a pass; the gate is asked 
 what is observed after the steps.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -169,7 +169,7 @@ class Recorder(msgspec.Struct, kw_only=True):
         for unit in before.units if before else ():
             self.ledger.drop(LoggedFailure, unit)
         self.ledger.drop_app(name)
-        self.ledger.drop(Hold, name)
+        ended = list(self._drop_all_orders(name))
         self.ledger.drop(JobRun, name)
         volumes = self.ledger.get(AppVolumes, name)
         if volumes and (volumes.restore or volumes.failure):
@@ -177,13 +177,19 @@ class Recorder(msgspec.Struct, kw_only=True):
             order = volumes.restore if volumes.half else None
             volumes = msgspec.structs.replace(volumes, restore=order, failure=None)
             self.ledger.put(volumes, name)
-        self._drop_orders(name)
-        for scale in self.ledger.all(Scale).values():
-            if scale.app == name:
-                self.ledger.drop(Scale, scale.key)
         reason = f"left out ({why})" if why else "no longer in the source"
+        reason += f"; with it end orders: {', '.join(ended)}" if ended else ""
         self.ledger.log(EventKind.REMOVED, app=name, reason=reason)
         self.desired_state.removed(name)
+
+    def _drop_all_orders(self, app: str) -> Iterator[str]:
+        """Forget what people ordered of an app; yields each in words."""
+        if hold := self.ledger.drop(Hold, app):
+            yield f"held at {hold.held_at}"
+        yield from (_pinned(one) for one in self._drop_orders(app) if one.pinned)
+        for one in [one for one in self.ledger.all(Scale).values() if one.app == app]:
+            self.ledger.drop(Scale, one.key)
+            yield f"{one.unit} scaled to {one.replicas}"
 
     def _drop_orders(self, app: str, *, but: Collection[str] = ()) -> list[ImageOrder]:
         """Forget what was ordered of an app's images, but for these questions; returns it."""
@@ -200,8 +206,7 @@ class Recorder(msgspec.Struct, kw_only=True):
         for order in self._drop_orders(app.name, but={rule.question.key for rule in rules}):
             if order.pinned:
                 image = order.question.partition(" ")[0]
-                what = f"{short_name(image)} {order.pinned}"
-                reason = f"no longer pinned at {what}: its unit follows other versions, or none"
+                reason = f"no longer {_pinned(order)}: its unit follows other versions, or none"
                 self.ledger.log(EventKind.RESUMED, app=app.name, subject=image, reason=reason)
 
     def _end_scales(self, app: DesiredApp) -> None:
@@ -289,3 +294,7 @@ class Recorder(msgspec.Struct, kw_only=True):
         self.ledger.put_repairs(RepairState(unit=name) for name in names)
         for unit in units:
             self.broken.pop(unit, None)
+
+
+def _pinned(order: ImageOrder) -> str:
+    return f"pinned at {short_name(order.question.partition(' ')[0])} {order.pinned}"
