@@ -352,6 +352,8 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A person rolled the app back: the steps lead there, not to what the source says."""
     held_back: tuple[str, ...] = ()
     """Of an app that is suspended: what would be done, in words."""
+    afterwards: tuple["Step", ...] = ()
+    """What is left of the way to what is wanted, once its steps and what it waits for are done."""
     findings: tuple[Finding, ...] = ()
     rolling: tuple[str, ...] = ()
     """Units that take up what changed once those before them are well."""

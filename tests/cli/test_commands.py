@@ -29,6 +29,7 @@ from supervisor.model.plan import (
     Plan,
     PullImage,
     Reload,
+    ResetFailed,
     RestartUnit,
     Verdict,
     WriteFile,
@@ -355,6 +356,23 @@ class TestPlan:
         said = podvisor("plan", "--exit-code")
         assert said.code == 0
         assert said.out == "Nothing to do: everything is as the sources say.\n"
+
+    def test_says_what_comes_after_what_is_waited_for(
+        self, podvisor: Podvisor, daemon: Any
+    ) -> None:
+        need = Need(kind=NeedKind.IMAGE, subject="web:2", text="image web:2", detail="is pulled")
+        left = (ResetFailed(app="web", unit="web.service", reason="new"),)
+        verdict = Verdict(app="web", complete=False, waiting=(need,), afterwards=left)
+        pull = PullImage(app="web", image="web:2", reason="not here")
+        daemon.answer("/v1/plan", plain(Plan(steps=(pull,), verdicts=(verdict,))))
+        assert podvisor("plan").out.splitlines()[1:] == [
+            "  … image web:2: is pulled",
+            "  pull  web:2  not here",
+            "  then",
+            "  forget  the failure of web.service  new",
+            "",
+            "1 step for 1 app.",
+        ]
 
     def test_says_who_is_kept_from_what_the_source_says(
         self, podvisor: Podvisor, daemon: Any

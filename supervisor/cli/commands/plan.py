@@ -12,7 +12,7 @@ from supervisor.cli.show.screen import Cell, say
 from supervisor.kit.texts import count, short_id
 
 if TYPE_CHECKING:
-    from supervisor.model.plan import Plan, Verdict
+    from supervisor.model.plan import Plan, Step, Verdict
 
 
 @click.command(
@@ -55,15 +55,11 @@ def command(
 
 
 def _show(plan: "Plan") -> None:
-    from supervisor.cli.show.steps import described
-
     lines: dict[str, list[list[Cell]]] = {}
     total = 0
     for step in plan.steps:
-        words = described(step)
-        if words is not None:
-            verb, thing, style = words
-            lines.setdefault(step.app, []).append([(verb, style), thing, (step.reason, "dim")])
+        if row := _row(step):
+            lines.setdefault(step.app, []).append(row)
             total += 1
     for verdict in plan.verdicts:
         rows = lines.pop(verdict.app, [])
@@ -81,6 +77,14 @@ def _show(plan: "Plan") -> None:
         say("Nothing to do: everything is as the sources say.")
     else:
         say("Nothing to do now.")
+
+
+def _row(step: "Step") -> list[Cell]:
+    """Return the step as a line of the table; nothing of those that only write down."""
+    from supervisor.cli.show.steps import described
+
+    words = described(step)
+    return [(words[0], words[2]), words[1], (step.reason, "dim")] if words else []
 
 
 def _is_well(verdict: "Verdict") -> bool:
@@ -112,4 +116,7 @@ def _show_app(verdict: "Verdict", rows: list[list[Cell]]) -> None:
     for text in verdict.held_back:
         say("    ", (text, "dim"))
     screen.table(rows, indent="  ")
+    if afterwards := list(filter(None, map(_row, verdict.afterwards))):
+        say("  ", ("then", "dim"))
+        screen.table(afterwards, indent="  ")
     say()

@@ -6,13 +6,13 @@ log and pipelines. A value goes, unless its key is one whose values are plain by
 
 import posixpath
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec.structs import replace
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.unitfile import Entry
-from supervisor.model.plan import BuildImage, Plan
+from supervisor.model.plan import BuildImage, Plan, Step
 
 HIDDEN = "…"
 
@@ -72,12 +72,17 @@ def without_value(words: str, line: str) -> str:
 
 def without_values(plan: Plan) -> Plan:
     """Return a plan for people and pipelines: of what it builds, no environment nor arguments."""
-    return replace(
-        plan,
-        steps=tuple(
-            replace(step, command=_masked(step.command)) if isinstance(step, BuildImage) else step
-            for step in plan.steps
-        ),
+    verdicts = (
+        replace(one, afterwards=_without_values(one.afterwards)) if one.afterwards else one
+        for one in plan.verdicts
+    )
+    return replace(plan, steps=_without_values(plan.steps), verdicts=tuple(verdicts))
+
+
+def _without_values(steps: Iterable[Step]) -> tuple[Step, ...]:
+    return tuple(
+        replace(step, command=_masked(step.command)) if isinstance(step, BuildImage) else step
+        for step in steps
     )
 
 

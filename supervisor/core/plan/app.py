@@ -151,6 +151,7 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
             if last_good and last_good.content == wanted.content:
                 draft.extend(_repairs(wanted, attempt, observed))
             return None
+        draft.leave(attempt)
         revision = last_good.revision if last_good else ""
         return draft.verdict(revision=revision, complete=False)
     if jobs and not needs:
@@ -158,6 +159,7 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
         if last_good:
             repairs = _repairs(last_good, _way(given, last_good, last_good), observed)
             draft.extend(repairs)
+        draft.leave(attempt)
         revision = last_good.revision if last_good else ""
         return draft.verdict(revision=revision, complete=False)
     word = ask_gate(deployment, attempt, observed, now, settings=given.rollout, lacking=needs)
@@ -171,6 +173,8 @@ def _plan_wanted(given: Given, wanted: DesiredApp, draft: Draft) -> Verdict | No
         draft.waiting.extend(needs)
         if last_good and last_good.content == wanted.content:
             _keep_up(given, wanted, attempt, draft)
+        else:
+            draft.leave(attempt)
         return None
     left = list(_left(given, wanted))
     if attempt.steps and left:
@@ -248,9 +252,15 @@ def left_alone(
     suspension = observed.suspended.get(verdict.app)
     if suspension is None:
         return steps, verdict
-    held_back = tuple(in_words(step) for step in steps if not isinstance(step, BOOKKEEPING))
+    due = (step for step in (*steps, *verdict.afterwards) if not isinstance(step, BOOKKEEPING))
+    held_back = tuple(map(in_words, due))
     return [], msgspec.structs.replace(
-        verdict, complete=False, held_back=held_back, next_at=suspension.until, gate=None
+        verdict,
+        complete=False,
+        held_back=held_back,
+        afterwards=(),
+        next_at=suspension.until,
+        gate=None,
     )
 
 

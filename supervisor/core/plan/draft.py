@@ -20,6 +20,8 @@ class Draft(msgspec.Struct, kw_only=True):
     findings: list[Finding] = []
     adopt: dict[str, UnitInputs] = {}
     next_at: float = 0.0
+    afterwards: list[Step] = []
+    """What is left of the way to what is wanted, once all that comes first is done."""
 
     @property
     def touched(self) -> frozenset[str]:
@@ -40,6 +42,12 @@ class Draft(msgspec.Struct, kw_only=True):
             return None
         return crash_backoff.after_try(memory, now)
 
+    def leave(self, attempt: "Draft") -> None:
+        """Keep in mind what of the way to what is wanted is to wait for the steps here."""
+        here = set(map(id, self.steps))
+        left = (one for one in attempt.steps if id(one) not in here)
+        self.afterwards = sorted(left, key=lambda step: step.phase)
+
     def extend(self, other: "Draft") -> None:
         """Take over everything of another draft of the same app."""
         self.steps.extend(other.steps)
@@ -58,6 +66,7 @@ class Draft(msgspec.Struct, kw_only=True):
             next_at=self.next_at,
             findings=tuple(self.findings),
             adopt=self.adopt,
+            afterwards=tuple(self.afterwards),
         )
 
 

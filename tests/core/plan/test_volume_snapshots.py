@@ -4,6 +4,7 @@ import msgspec
 
 from supervisor.core.plan.volumes import kept_snapshots
 from supervisor.model.app import AppOptions
+from supervisor.model.plan import Reload
 from supervisor.model.quadlet import UnitKind
 from supervisor.model.rollout import Outcome
 from supervisor.model.volumes import AppVolumes, RestoreOrder, VolumeSnapshot
@@ -111,3 +112,13 @@ def test_the_first_since_a_release_runs_outlives_those_of_what_fails_after_it() 
     order = RestoreOrder(snapshot=known.snapshots[0], at=9.0)
     known = msgspec.structs.replace(known, restore=order)
     assert [one.id for one in kept_snapshots(known, 1)] == ["a0", "c2"]
+
+
+def test_the_plan_says_what_comes_after_the_export() -> None:
+    machine = machine_with_old(began_at=1.0)
+    plan = machine.plan([deploy(NEW, OLD)], 2.0)
+    (verdict,) = plan.verdicts
+    assert len(plan.steps) == 1
+    assert {getattr(one, "unit", "") for one in verdict.afterwards} >= {"c.service"}
+    assert any(isinstance(one, Reload) for one in verdict.afterwards)
+    assert not set(map(type, verdict.afterwards)) & set(map(type, plan.steps))
