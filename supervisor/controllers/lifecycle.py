@@ -48,6 +48,7 @@ class Lifecycle(msgspec.Struct, kw_only=True):
         for gone in self.sources.forget_gone():
             self.queue.forget(Kind.SOURCE.key(gone))
             self.loop.forget_failure(Kind.SOURCE.key(gone))
+        self.sources.show_new()
         await self.sources.watch_folders()
         self.queue.add(Kind.WEBHOOKS, *Kind.SOURCE.keys(settings.sources))
         self.resync.look_anew()

@@ -243,3 +243,12 @@ def test_a_long_subject_keeps_what_follows_in_its_column() -> None:
     (short, _) = written(lambda: log_lines.show_event(image, with_time=False))
     assert line.index("no such tag") == short.index("no such tag")
     assert "noimg/registr…0/me/nothere:9 " in line
+
+
+def test_a_long_name_of_a_step_keeps_what_follows_in_its_column() -> None:
+    short = {"time": 1.0, "kind": "step", "step": "start", "app": "web", "reason": "new"}
+    lines = [
+        written(lambda event=event: log_lines.show_event(event, with_time=False))[0]
+        for event in (short, {**short, "step": "remove-container", "subject": "systemd-web"})
+    ]
+    assert len({line.index(" new") for line in lines}) == 1, lines

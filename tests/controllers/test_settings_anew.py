@@ -53,6 +53,15 @@ async def test_are_taken_up_whatever_a_pass_is_doing(world, config):
         assert anyio.current_time() == began
 
 
+async def test_a_source_that_they_name_since_is_shown_before_it_is_read(world, config):
+    async with world.running(config=config) as daemon:
+        config.write_text(ONE + '[sources.new]\ngit = "https://git.example/new"\n')
+        assert (await daemon.service.reload()).ok
+        home, new = daemon.service.status().sources
+        assert (home.name, new.name) == ("home", "new")
+        assert (new.location, new.read_at, new.error) == ("https://git.example/new", 0.0, "")
+
+
 async def test_that_changed_are_said_until_they_are_taken_up(world, config):
     async with world.running(config=config) as daemon:
 

@@ -40,7 +40,9 @@ def show_event(event: dict[str, Any], *, with_time: bool) -> None:
     kind = event["kind"]
     what = event_name(event)
     style = _STYLES.get(kind, "") if ok else "bad"
-    subject = _fit(_short(_subject(event)))
+    # What a long step's name takes is the subject's loss: the reason stays in its column.
+    width = _SUBJECT_WIDTH - max(0, len(what) - _WHAT_WIDTH)
+    subject = _fit(_short(_subject(event)), width)
     cells: list[Cell] = []
     if with_time:
         moment = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(event["time"]))
@@ -49,7 +51,7 @@ def show_event(event: dict[str, Any], *, with_time: bool) -> None:
         "  " if ok else ("✗ ", "bad"),
         (what.ljust(_WHAT_WIDTH), style),
         " ",
-        (subject.ljust(_SUBJECT_WIDTH), "strong" if kind != "step" else ""),
+        (subject.ljust(width), "strong" if kind != "step" else ""),
         " ",
         _short(event.get("reason", "")),
     ]
@@ -66,12 +68,12 @@ def show_event(event: dict[str, Any], *, with_time: bool) -> None:
         say(indent, (line, "dim" if ok else "bad"))
 
 
-def _fit(subject: str) -> str:
+def _fit(subject: str, width: int) -> str:
     """Leave out the middle of a long one on a terminal: what follows stays in its column."""
-    if len(subject) <= _SUBJECT_WIDTH or not is_terminal():
+    if len(subject) <= width or not is_terminal():
         return subject
-    end = _SUBJECT_WIDTH // 2
-    return f"{subject[: _SUBJECT_WIDTH - end - 1]}…{subject[-end:]}"
+    end = width // 2
+    return f"{subject[: width - end - 1]}…{subject[-end:]}"
 
 
 def _short(text: str) -> str:

@@ -48,6 +48,11 @@ class SourceController(msgspec.Struct, frozen=True, kw_only=True):
         sources = self.desired_state.settings.sources.items()
         await self.folders.watch_folders({name: one.folder for name, one in sources if one.folder})
 
+    def show_new(self) -> None:
+        """Show what the settings name since, and nobody has read yet."""
+        for name, settings in self.desired_state.settings.sources.items():
+            self.board.sources.setdefault(name, _unread(name, settings))
+
     def forget_gone(self) -> frozenset[str]:
         """Show no more what the settings do not name any more; returns its names."""
         gone = frozenset(self.board.sources) - self.desired_state.settings.sources.keys()

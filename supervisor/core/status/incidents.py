@@ -241,12 +241,13 @@ def _finding(code: IncidentCode, one: dict[str, Any], *, subject: str) -> Incide
     if own := one.get("code"):
         code, subject = IncidentCode(own), one.get("subject", "")
     log = tuple(one.get("log", ()))
+    in_its_file = "mend it in the source" if place and code is IncidentCode.APP_REFUSED else ""
     return Incident(
         code=code,
         app=one.get("app", ""),
         subject=subject,
         text=": ".join(filter(None, (place, without_log(one["message"], log)))),
-        hint=one.get("hint", ""),
+        hint=one.get("hint") or in_its_file,
         command=one.get("command") or _command_after(code, one.get("app", "")),
         log=log,
     )
