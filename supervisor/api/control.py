@@ -148,7 +148,8 @@ class _Answers(msgspec.Struct, frozen=True):
         except TooLarge as error:
             await _refuse(request, 413, f"cannot read the request: {error}")
         except (ValueError, RecursionError) as error:
-            await _refuse(request, 400, f"cannot read the request: {error}")
+            hint = getattr(error, "hint", "")
+            await _refuse(request, 400, f"cannot read the request: {error}", hint=hint)
         except Stalled as failure:
             await _refuse(request, 404, str(failure), hint=failure.hint)
         except Failure as failure:
@@ -230,11 +231,24 @@ async def _wish(request: Request, kind: type[_Wish]) -> _Wish:
         return kind()
     if request.method == "GET":
         said = {key: value for key, value in request.query.items() if value}
-        wish = msgspec.convert(said, kind, strict=False)
+        try:
+            wish = msgspec.convert(said, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise _plainly(error, said) from error
         if nulls := [name for name in said if getattr(wish, name) is None]:
             raise ValueError(f"in a query, nothing is null: {', '.join(nulls)}")
         return wish
-    return msgspec.json.decode(await request.read(limit=_BODY_LIMIT) or b"{}", type=kind)
+    body = await request.read(limit=_BODY_LIMIT) or b"{}"
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise _plainly(error, msgspec.json.decode(body)) from error
+
+
+def _plainly(error: msgspec.ValidationError, said: Any) -> ValueError:
+    from supervisor.api.wrong_words import in_words  # noqa: PLC0415  # seldom wanted
+
+    return in_words(error, said)
 
 
 async def _reply(

@@ -10,6 +10,8 @@ from supervisor.model.wire import Name, Remark
 
 ImageWord = Annotated[str, msgspec.Meta(max_length=512, pattern=r"^[!-~]*$(?!\n)")]
 """An image's name or the end of it, a tag, a digest, or the beginning of that."""
+SaidWord = Annotated[ImageWord, msgspec.Meta(min_length=1)]
+"""One that is said: an empty word is no way to leave it out."""
 
 
 class ImageStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -102,7 +104,7 @@ class PinRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """`POST /v1/pin` and `/v1/unpin`: have images of an app stay at a version, or go on."""
 
     app: Name
-    words: Annotated[tuple[ImageWord, ...], msgspec.Meta(max_length=2)] = ()
+    words: Annotated[tuple[SaidWord, ...], msgspec.Meta(max_length=2)] = ()
     """The image and the version; of one alone, whichever it fits. None is all images, as they run
     now; of `unpin`, it names the image."""
     reason: Remark = ""

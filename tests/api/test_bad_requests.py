@@ -79,3 +79,48 @@ def test_ten_megabytes(podvisor: Served) -> None:
     with pytest.raises(ApiError, match="larger than 65536 bytes") as raised:
         Client(socket=podvisor.socket).plan(apps=apps)
     assert raised.value.status == 413
+
+
+@both
+@pytest.mark.parametrize(
+    ("path", "body", "said"),
+    [
+        (
+            "/v1/pin",
+            {"app": "web", "words": ["nginx", " 1.0.0"]},
+            "“ 1.0.0” is no version: there is a space in it",
+        ),
+        (
+            "/v1/pin",
+            {"app": "web", "words": ["1.0 "]},
+            "“1.0 ” is no image and no version: there is a space in it",
+        ),
+        ("/v1/unpin", {"app": "web", "words": [""]}, "it names no image and no version"),
+        ("/v1/pin", {"app": "web", "words": ["nginx", ""]}, "it names no version"),
+        ("/v1/update", {"name": "größe"}, "“größe” is no name: there is “ö” in it"),
+        (
+            "/v1/rollback",
+            {"apps": ["web"], "revision": "a_b"},
+            "“a_b” is no revision: there is “_” in it",
+        ),
+        (
+            "/v1/rollback",
+            {"apps": ["web"], "revision": "a" * 65},
+            f"“{'a' * 60}…” is no revision: it has 65 characters, and the most is 64",
+        ),
+        ("/v1/retry", {"apps": [""]}, "it names no app: the word is empty"),
+        ("/v1/scale", {"app": "a\tb"}, "“a\\tb” is no app: there is a tab in it"),
+        ("/v1/logs?unit=a%1bb", None, "“a\\x1bb” is no unit: there is a control character in it"),
+        ("/v1/compare?app=web&old=A1&new=b", None, "“A1” is no release: there is “A” in it"),
+    ],
+)
+def test_words_that_cannot_be_are_told_plainly(
+    podvisor: Served, place: str, path: str, body: object, said: str
+) -> None:
+    method = "GET" if body is None else "POST"
+    content = None if body is None else json.dumps(body).encode()
+    status, _, answer = ask(getattr(podvisor, place), method, path, content)
+    problem = json.loads(answer)
+    assert status == 400
+    assert problem["detail"].startswith(f"cannot read the request: {said}")
+    assert "podvisor " in problem["hint"]
