@@ -142,3 +142,27 @@ def test_retry_is_not_well_if_it_fails_again(podvisor: Podvisor, daemon: Any) ->
 )
 def test_orders_need_the_daemon(podvisor: Podvisor, arguments: list[str]) -> None:
     assert podvisor(*arguments).code == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["pin", "web", "nginx", ""], "VERSION is empty"),
+        (["pin", "web", ""], "IMAGE is empty"),
+        (["unpin", "web", ""], "IMAGE is empty"),
+        (["update", "", "--now"], "APP|IMAGE is empty"),
+        (["rollback", "web", ""], "REVISION is empty"),
+        (["retry", ""], "APP is empty"),
+        (["sync", "web", ""], "APP is empty"),
+        (["resume", ""], "APP is empty"),
+        (["scale", "web/=3"], "web/=3 names no UNIT"),
+        (["certs", "renew", ""], "NAME is empty"),
+    ],
+)
+def test_an_empty_word_is_not_one_that_is_left_out(
+    podvisor: Podvisor, daemon: Any, arguments: list[str], word: str
+) -> None:
+    said = podvisor(*arguments)
+    assert said.code == 64
+    assert word in said.err
+    assert not daemon.asked

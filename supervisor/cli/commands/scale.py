@@ -28,7 +28,10 @@ def command(target: str, reason: str, as_json: bool) -> int:
     UNIT: `podvisor scale web=5`, `podvisor scale shop/worker=0`.
     """
     name, equals, number = target.partition("=")
-    app, _, unit = name.partition("/")
+    app, slash, unit = name.partition("/")
+    if slash and not unit:
+        way = "write it, as in shop/worker=0, or leave out the /"
+        raise click.UsageError(f"{target} names no UNIT behind the /: {way}")
     if not app or (equals and not _is_number(number)):
         what = f"NUMBER is one from 0 to {MOST_REPLICAS}, as in web=3"
         raise click.UsageError(f"{target} says nothing: {what}")
