@@ -153,7 +153,7 @@ class _Answers(msgspec.Struct, frozen=True):
         except Stalled as failure:
             await _refuse(request, 404, str(failure), hint=failure.hint)
         except Failure as failure:
-            await _refuse(request, 503, str(failure))
+            await _refuse(request, 503, str(failure), hint=failure.hint)
 
     async def _answer(self, request: Request) -> None:
         endpoints = _QUESTIONS if self.door is Door.QUESTIONS else _ENDPOINTS

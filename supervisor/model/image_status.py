@@ -94,7 +94,8 @@ class UpdateRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     name: ImageWord = ""
     """Of an app or an image; empty is all."""
     now: bool = False
-    """Let neither cooldown nor window keep it, nor that it is only to be shown or pulled."""
+    """Let neither cooldown nor window keep it, nor that it is only to be shown or pulled, nor that
+    its registry wants to be let alone."""
     dry_run: bool = False
     """Ask, and say what would come of it."""
     reason: Remark = ""

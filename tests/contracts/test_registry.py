@@ -37,6 +37,9 @@ class FakeSide:
     def has_enough(self) -> None:
         self.registry.failures[self.host] = Retry("cannot ask: it answers 429", after_seconds=90)
 
+    def has_room(self) -> None:
+        self.registry.failures.clear()
+
     def wants_a_login(self) -> None:
         self.registry.failures[self.host] = Stalled("cannot ask: log in", hint="podman login")
 
@@ -69,6 +72,9 @@ class RealSide:
     def has_enough(self) -> None:
         told = Told(status=429, headers=(("Retry-After", "90"),))
         self.server.before = lambda asked: None if asked.path == "/v2/" else told
+
+    def has_room(self) -> None:
+        self.server.before = lambda _: None
 
     def wants_a_login(self) -> None:
         self.server.login = "basic"
@@ -175,3 +181,14 @@ async def test_who_has_enough_says_for_how_long(side: FakeSide | RealSide) -> No
             await asking
         assert isinstance(failure.value, Retry)
         assert 80 < failure.value.after_seconds <= 90
+
+
+async def test_who_had_enough_is_asked_again_as_a_person_says(side: FakeSide | RealSide) -> None:
+    pushed = side.push("apps/web:1")
+    side.has_enough()
+    with pytest.raises(Retry):
+        await digest(side, "apps/web:1")
+    side.has_room()
+    registry: Registry = side.registry
+    registry.end_rests()
+    assert await digest(side, "apps/web:1") == pushed

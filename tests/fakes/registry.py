@@ -28,6 +28,7 @@ class FakeRegistry:
         self.asked: list[str] = []
         self.seconds = 0.1
         """How long an answer takes."""
+        self.rests_ended = 0
         self.at_once = Counter[str]()
         self.most_at_once = 0
 
@@ -74,6 +75,9 @@ class FakeRegistry:
         if repository not in self.repositories:
             raise Stalled(f"there is no {repository}", hint="push it, or write another name")
         return tuple(self.repositories[repository])
+
+    def end_rests(self) -> None:
+        self.rests_ended += 1
 
     async def _ask(self, what: str, repository: str) -> None:
         host = repository.partition("/")[0]

@@ -105,6 +105,10 @@ class Asking(msgspec.Struct, kw_only=True):
 
         await self._first(image, fetch, doing="fetch", seconds=timeout_seconds)
 
+    def end_rests(self) -> None:
+        """Ask also those that wanted to be let alone for a while."""
+        self._memory.end_rests()
+
     @asynccontextmanager
     async def together(self) -> AsyncIterator[None]:
         """Share what is open among what is asked in this block."""

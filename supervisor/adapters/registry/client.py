@@ -69,6 +69,11 @@ class RegistryClient(msgspec.Struct, kw_only=True):
         """
         await self._loaded().blob(image, size=size, path=path, timeout_seconds=timeout_seconds)
 
+    def end_rests(self) -> None:
+        """Ask also those that wanted to be let alone for a while."""
+        if self._asking is not None:
+            self._loaded().end_rests()
+
     def together(self) -> AbstractAsyncContextManager[None]:
         """Share connections and logins among what is asked in this block."""
         return self._loaded().together()

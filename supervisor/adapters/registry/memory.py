@@ -97,6 +97,10 @@ class Memory(msgspec.Struct):
             return 0.0, ""
         return left, rest.why
 
+    def end_rests(self) -> None:
+        """Ask all again."""
+        self._rests.clear()
+
     def token(self, key: TokenKey) -> Token | None:
         """Return a token that is still good."""
         token = self.tokens.get(key)

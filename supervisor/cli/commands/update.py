@@ -22,7 +22,11 @@ from supervisor.cli.show import image_view
 @click.argument(
     "name", required=False, default="", metavar="[APP|IMAGE]", shell_complete=offer("app or image")
 )
-@click.option("--now", is_flag=True, help="Let it wait for no cooldown, window or `Update=`.")
+@click.option(
+    "--now",
+    is_flag=True,
+    help="Let it wait for no cooldown, window, `Update=` or registry that wants to be let alone.",
+)
 @click.option("--dry-run", is_flag=True, help="Ask, and only say what would come of it.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; goes into the event log.")
 @click.option("--json", "as_json", is_flag=True, help="Write JSON lines: events, then the reply.")
@@ -32,7 +36,7 @@ def command(name: str, now: bool, dry_run: bool, reason: str, as_json: bool) -> 
     What may be run is run, and goes through the gate of its app; what waits (for its cooldown or
     its window, since it is only to be shown or pulled, or is pinned) is said, with the reason.
     `--now` runs it all the same, unless it is pinned, or its app is held or suspended, or it failed
-    here before.
+    here before; and asks a registry at once that wants to be let alone for a while.
     """
     return give(
         "update",

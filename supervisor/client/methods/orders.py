@@ -140,7 +140,8 @@ class Orders(Asking):
         POST /v1/update
 
         - `name`: Of an app or an image; empty is all.
-        - `now`: Let neither cooldown nor window keep it, nor that it is only to be shown or pulled.
+        - `now`: Let neither cooldown nor window keep it, nor that it is only to be shown or pulled,
+          nor that its registry wants to be let alone.
         - `dry_run`: Ask, and say what would come of it.
         """
         wish = UpdateRequest(name=name, now=now, dry_run=dry_run, reason=reason)

@@ -76,7 +76,20 @@ class Asking(msgspec.Struct, kw_only=True):
         """
         if question.is_local:
             return 0.0
-        return self.hosts.book(host_of(question), hurried=told_at > -math.inf)
+        return self.hosts.book(
+            host_of(question), repository_of(question), hurried=told_at > -math.inf
+        )
+
+    def insist(self, questions: Iterable[ImageQuestion]) -> dict[str, str]:
+        """Ask the registries of these although they want to be let alone, as a person says.
+
+        Returns those that do, and what each wants.
+        """
+        names = sorted({host_of(one) for one in questions if not one.is_local})
+        wants = {name: want for name in names if (want := self.hosts.insist(name))}
+        if wants:
+            self.registry.end_rests()
+        return wants
 
     async def book_patiently(self, question: ImageQuestion) -> None:
         """Book a question that a person waits for, once there is room for it. Raises LetAlone."""

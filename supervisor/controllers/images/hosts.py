@@ -52,12 +52,12 @@ class Hosts(msgspec.Struct, kw_only=True):
         default_factory=lambda: TokenBuckets(per_minute=_PER_MINUTE)
     )
 
-    def book(self, name: str, *, hurried: bool) -> float:
+    def book(self, name: str, repository: str, *, hurried: bool) -> float:
         """Book one question, or return the seconds until there may be room for it.
 
         Raises LetAlone while the registry is not to be asked.
         """
-        _check(self._host(name), name, hurried=hurried)
+        _check(self._host(name), name, repository, hurried=hurried)
         now = anyio.current_time()
         left = self._buckets.left(name, now=now)
         if left < 1:
@@ -73,7 +73,7 @@ class Hosts(msgspec.Struct, kw_only=True):
         """
         host = self._host(name)
         async with host.slots[hurried]:
-            _check(host, name, hurried=hurried)
+            _check(host, name, repository, hurried=hurried)
             began = anyio.current_time()
             try:
                 yield
@@ -91,6 +91,18 @@ class Hosts(msgspec.Struct, kw_only=True):
             if not host.said_so:
                 _answered(host, began=math.inf)
 
+    def insist(self, name: str) -> str:
+        """Ask a registry that wants to be let alone, as a person says; returns what it wants.
+
+        That is empty if it wants nothing. Once it says so again, it is let alone again.
+        """
+        host = self._host(name)
+        left = host.until - anyio.current_time()
+        if left <= 0 or not host.said_so:
+            return ""
+        _answered(host, began=math.inf)
+        return f"it wants to be let alone for {_roughly(left)}: {host.why}"
+
     def _host(self, name: str) -> _Host:
         return self._hosts.setdefault(name, _Host())
 
@@ -99,18 +111,35 @@ class Hosts(msgspec.Struct, kw_only=True):
         self._hosts = {name: one for name, one in self._hosts.items() if name in names}
 
 
-def _check(host: _Host, name: str, *, hurried: bool) -> None:
+def _check(host: _Host, name: str, repository: str, *, hurried: bool) -> None:
     left = host.until - anyio.current_time()
-    if left > 0 and (host.said_so or not hurried):
-        again = format_duration(max(1, round(left)))
-        raise LetAlone(f"{name} is asked again in {again}: {host.why}", after_seconds=left)
+    if left <= 0 or (hurried and not host.said_so):
+        return
+    again = f"{name} is asked again in {_roughly(left)}"
+    if not host.said_so:
+        raise LetAlone(f"{again}: {host.why}", after_seconds=left)
+    raise LetAlone(
+        f"{again}, as it wants to be let alone: {host.why}",
+        hint=f"podvisor update {repository} --now asks at once",
+        after_seconds=left,
+    )
+
+
+def _roughly(seconds: float) -> str:
+    return format_duration(max(1, round(seconds)))
+
+
+def _without_image(failure: Retry) -> str:
+    """Return what a registry failed of: what it was asked about is no concern of the others."""
+    doing, _, why = str(failure).partition(": ")
+    return why if why and doing.startswith("cannot ") else str(failure)
 
 
 def _failed(host: _Host, repository: str, failure: Retry, *, began: float) -> None:
     """Let it alone, if it says so, or if it is more than a repository's own trouble."""
     now = anyio.current_time()
     host.failing.add(repository)
-    host.why = str(failure)
+    host.why = _without_image(failure)
     if failure.after_seconds:
         host.until, host.said_so, host.failed_at = now + failure.after_seconds, True, now
     elif len(host.failing) > 1 and began >= host.failed_at:

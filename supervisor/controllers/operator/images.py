@@ -4,7 +4,7 @@ Part of `controllers.operator.service`. Each order is written down, said in the 
 with what comes of it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -16,6 +16,7 @@ from supervisor.controllers.operator.image_listing import ImageListing
 from supervisor.controllers.operator.image_versions import ImageVersions
 from supervisor.controllers.operator.sync import SyncService
 from supervisor.controllers.ports import Ledger, Podman
+from supervisor.core.images.concerns import host_of
 from supervisor.core.images.trust import asked_signatures
 from supervisor.core.images.words import short_name, version_in_words
 from supervisor.core.status.images_meant import images_and_version, images_called, no_image
@@ -68,14 +69,33 @@ class ImageService(msgspec.Struct, frozen=True, kw_only=True):
         is_early = self.listing.names.is_early
         chosen = images_called(await self.listing.of(), request.name, is_early=is_early)
         if request.dry_run:
+            if request.now:
+                self._insist(chosen)
             return await self.forecast.update(chosen, now=request.now)
         for app in sorted({one.app for one in chosen}):
             self.ledger.log(EventKind.ORDERED, app=app, subject="update", reason=request.reason)
+        for why, image in self._insist(chosen).items() if request.now else ():
+            self._log(EventKind.RESUMED, image, why, request.reason)
         await self.schedule.ask({one.known.question.key for one in chosen if one.known})
         if request.now:
             for one in await self._again(chosen):
                 self._let_go(one, request.reason)
         return await self._bring_on(chosen, say)
+
+    def _insist(self, images: Iterable[ImageStatus]) -> Mapping[str, ImageStatus]:
+        """Have registries asked that want to be let alone; returns what is to be said of whose."""
+        by_host = {
+            host_of(one.known.question): one
+            for one in images
+            if one.known and not one.known.question.is_local
+        }
+        wants = self.versions.asking.insist(
+            one.known.question for one in by_host.values() if one.known
+        )
+        return {
+            f"{host} is asked at once, as a person says, though {want}": by_host[host]
+            for host, want in wants.items()
+        }
 
     def _let_go(self, image: ImageStatus, reason: str) -> None:
         """Let the newest version wait no longer, if it only comes too early, and say so."""

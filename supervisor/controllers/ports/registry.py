@@ -26,3 +26,6 @@ class Registry(Protocol):
 
     async def tags(self, repository: str, *, authfile: str = "") -> Sequence[str]:
         """List the tags of `HOST/NAME`, in the registry's order; no digests, none twice."""
+
+    def end_rests(self) -> None:
+        """Ask also those that wanted to be let alone for a while, as a person says."""

@@ -214,6 +214,8 @@ async def test_who_has_enough_is_left_alone_until_then(
         await digest(client, server, "db:1")
     assert 100 < failure.value.after_seconds <= 120
     assert len(server.asked) == 1
+    client.end_rests()
+    assert await digest(client, server, "db:1")
 
 
 async def test_redirects_are_followed_and_lead_no_login_away(
