@@ -29,8 +29,8 @@ from supervisor.model.quadlet import GENERATED
 
 LABEL = "io.containers.autoupdate"
 AUTHFILE_LABEL = "io.containers.autoupdate.authfile"
-_OFF, _LOCAL = "disabled", "local"
-_VALUES = {"registry": "registry", "image": "registry", "local": _LOCAL, "disabled": _OFF, "": _OFF}
+_OFF, _LOCAL, _REGISTRY = "disabled", "local", "registry"
+_VALUES = {"registry": _REGISTRY, "image": _REGISTRY, "local": _LOCAL, "disabled": _OFF, "": _OFF}
 """What the label may say, as Podman reads it (pkg/autoupdate)."""
 _IN_YAML = re.compile(
     rf"{re.escape(LABEL)}(?:/[\w.-]+)?[\"']?\s*:\s*[\"']?(?:registry|image|local)"
@@ -234,7 +234,8 @@ def _rule(
         hint = "what is here by the image's name counts; write AutoUpdate=registry"
         report(reading, policies[policy], message, hint, key="ImagePolicy")
         policy = ImagePolicy()
-    reference = _followed(target, asker, reading, is_local=is_local)
+    is_podmans = any(_VALUES[one.auto_update] == _REGISTRY for one in some)
+    reference = _followed(target, asker, reading, is_local=is_local, is_podmans=is_podmans)
     if reference is None:
         return None
     if policies and policy.kind is not PolicyKind.DIGEST:
@@ -262,9 +263,12 @@ def _rule(
 
 
 def _followed(
-    target: ImageAsk, asker: ImageAsk, reading: Reading, *, is_local: bool
+    target: ImageAsk, asker: ImageAsk, reading: Reading, *, is_local: bool, is_podmans: bool
 ) -> Reference | None:
-    """Return the image, if there can be newer versions of it; says why not, where that is news."""
+    """Return the image, if there can be newer versions of it; says why not, where that is news.
+
+    With `is_podmans` a container says AutoUpdate=registry, which Podman starts by no short name.
+    """
     image, why, hint = target.image, "", ""
     if not image:
         why = "there is no Image="
@@ -292,6 +296,10 @@ def _followed(
             middle = "library/" if not is_local and "/" not in reference.path else ""
             why = f"{image} may be of any registry"
             hint = f"write the whole name, such as {host}/{middle}{reference.tagged}"
+            if is_podmans:
+                why += ", and with AutoUpdate=registry Podman does not start it by a short name"
+                built = f"localhost/{reference.tagged}"
+                hint += f"; AutoUpdate=local and {built} if it is made on this host"
     report(reading, asker, f"cannot keep the image up to date: {why}", hint)
     return None
 

@@ -240,6 +240,31 @@ def test_what_cannot_be_kept_up_to_date_is_said_if_it_is_asked_for(image, words,
     assert rules({"web.container": container(image=image)}) == {}
 
 
+@pytest.mark.parametrize("value", ["registry", "image"])
+def test_a_short_name_that_podman_does_not_start_is_told_as_that(value):
+    message, *_, hint = said({"web.container": container(f"AutoUpdate={value}", image="web:1")})
+    assert "Podman does not start it" in message
+    assert "docker.io/library/web:1" in hint
+    assert "AutoUpdate=local and localhost/web:1" in hint
+    texts = {
+        "web.image": "[Image]\nImage=web:1\n[X-Podvisor]\nImagePolicy=newest\n",
+        "web.container": container(f"AutoUpdate={value}", image="web.image"),
+    }
+    assert "Podman does not start it" in said(texts)[0]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"web.container": container("AutoUpdate=local", image="me/web:1")},
+        {"web.container": container(image="me/web:1") + "[X-Podvisor]\nImagePolicy=newest\n"},
+    ],
+)
+def test_a_short_name_that_podman_starts_is_only_not_kept_up_to_date(texts):
+    message = said(texts)[0]
+    assert message == "cannot keep the image up to date: me/web:1 may be of any registry"
+
+
 def test_instances_of_several_images_follow_none():
     texts = {"web@.container": container("AutoUpdate=registry", image="docker.io/me/web:%i")}
     assert "shows when it starts" in said(texts)[0]
