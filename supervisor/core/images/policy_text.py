@@ -13,7 +13,12 @@ from supervisor.kit.texts import meant
 from supervisor.model.image import ImagePolicy, PolicyKind, TagOrder
 
 _FORMS = "write digest, semver:RANGE, regex:PATTERN or newest"
-_VARIANT = re.compile(r"([vV]?)\d+(?:\.\d+)*-(?P<variant>[A-Za-z][\w.-]*)", re.ASCII)
+_VARIANT = re.compile(
+    r"([vV]?)\d+(?:\.\d+)*-(?P<variant>(?:[A-Za-z]|(?=\d+[a-f])[0-9a-f]{7,40}(?!\w))[\w.-]*)",
+    re.ASCII,
+)
+_COMMIT = re.compile(r"(?<![0-9A-Za-z])(g?)[0-9a-f]{7,40}(?![0-9A-Za-z])", re.ASCII)
+"""What looks like a commit's id, which is another one in each tag."""
 _EARLY = re.compile(
     r"(?:a|alpha|b|beta|c|canary|cr|dev|ea|edge|m|milestone|next|nightly|pre|preview|rc|snapshot)"
     r"(?![a-z])",
@@ -108,13 +113,21 @@ def variant_left(tag: str, policy: ImagePolicy) -> tuple[str, str] | None:
     by_version = policy.kind in (PolicyKind.SEMVER, PolicyKind.NEWEST) and not policy.filter
     if found is None or not by_version or _EARLY.match(found["variant"]):
         return None
-    behind = re.sub(r"\d+", r"\\d+", re.escape(found["variant"]).replace(r"\-", "-"))
-    problem = (
-        f"{policy_words(policy)} takes {tag} for a pre-release: tags without -{found['variant']}"
-        " run, which may be another variant of the image"
+    parts = _COMMIT.split(found["variant"])
+    behind = "".join(
+        _like(one) if at % 2 == 0 else one + "[0-9a-f]+" for at, one in enumerate(parts)
     )
+    run = f"tags without -{found['variant']} run, which may be another variant of the image"
+    if len(parts) > 1:
+        run = "tags with nothing behind their version run, if there are such"
+    problem = f"{policy_words(policy)} takes {tag} for a pre-release: {run}"
     version = "v?" if found[1] else ""
     return problem, rf"to stay with it, add ImageFilter=(?P<version>{version}[\d.]+)-{behind}"
+
+
+def _like(text: str) -> str:
+    """Return a pattern of what differs from a text in its numbers only."""
+    return re.sub(r"\d+", r"\\d+", re.escape(text).replace(r"\-", "-"))
 
 
 def _instead_of(text: str, word: str) -> str:

@@ -189,6 +189,32 @@ def test_a_variant_that_a_policy_does_not_keep_is_told_with_what_keeps_it(tag, t
 
 
 @pytest.mark.parametrize(
+    ("tag", "next_tag", "pattern"),
+    [
+        (
+            "1.43.3.9999-ffddaeb12",
+            "1.43.4.1-a0b1c2d3e",
+            r"(?P<version>[\d.]+)-[0-9a-f]+",
+        ),
+        ("1.43.3.9999-0fddaeb12", "1.43.4.1-7654321", r"(?P<version>[\d.]+)-[0-9a-f]+"),
+        ("v1.4.0-gabc1234", "v1.5.0-g7654321", r"(?P<version>v?[\d.]+)-g[0-9a-f]+"),
+        (
+            "1.4.0-alpine3.20-abc1234",
+            "1.5.0-alpine3.21-0012345",
+            r"(?P<version>[\d.]+)-alpine\d+\.\d+-[0-9a-f]+",
+        ),
+    ],
+)
+def test_a_commit_behind_a_version_is_no_variant_to_stay_with(tag, next_tag, pattern):
+    policy = read_policy("semver:^1")
+    left = variant_left(tag, policy)
+    assert left
+    assert "with nothing behind their version" in left[0]
+    assert left[1].partition("ImageFilter=")[2] == pattern
+    assert newest([tag, next_tag], complete(policy, pattern=pattern)).tag == next_tag
+
+
+@pytest.mark.parametrize(
     ("tag", "text"),
     [
         ("1.27", "semver:^1.27"),
@@ -196,6 +222,8 @@ def test_a_variant_that_a_policy_does_not_keep_is_told_with_what_keeps_it(tag, t
         ("2.0.0-beta2", "newest"),
         ("2.0.0-b2", "newest"),
         ("2024-10-01", "newest"),
+        ("1.4-20241001", "newest"),
+        ("1.4-1e5", "newest"),
         ("main-17", "newest"),
         ("latest", "newest"),
         ("", "newest"),
