@@ -35,6 +35,7 @@ _MOST_TAGS = 100_000
 _MOST_BYTES = 2 << 20
 """Of a list: 20,000 tags of a hundred characters."""
 _UNCHANGED, _TOO_MANY = 304, 400
+_OWN_LOGIN = "check that the network needs no login of its own"
 _WITHOUT_TAGS = "name a tag and take ImagePolicy=digest, which needs no list of tags"
 
 
@@ -94,7 +95,7 @@ async def _read(session: Session, tag: str) -> tuple[str, Reply]:
     if manifest is None or manifest.schemaVersion != 2:  # noqa: PLR2004  # of all four types
         raise Retry(
             f"{session.doing}: {session.endpoint.host} sends something that is no manifest",
-            hint="check that the network needs no login of its own",
+            hint=_OWN_LOGIN,
         )
     return digest, reply
 
@@ -159,6 +160,10 @@ async def list_tags(session: Session) -> Sequence[str]:
             found.update(dict.fromkeys(page))
             query = next_query(reply.headers.get("link", ""), url=f"https://{name}/{rest}?{query}")
         except ValueError as error:
+            if _is_page(reply):
+                where = session.endpoint.host
+                message = f"{session.doing}: {where} sends a web page, and no list of tags"
+                raise Retry(message, hint=_OWN_LOGIN) from None
             raise _odd(session, str(error)) from None
         if not query and len(found) > before:
             query = query_after(page, page[-1], page=most)
@@ -170,6 +175,11 @@ async def list_tags(session: Session) -> Sequence[str]:
     # What is not ASCII could not be sent back.
     session.memory.keep_tags(name, etag if etag.isascii() else "", tags)
     return tags
+
+
+def _is_page(reply: Reply) -> bool:
+    """Whether it is HTML, as networks send it that want a login first."""
+    return reply.content_type == "text/html" or reply.body.lstrip()[:1] == b"<"
 
 
 def _odd(session: Session, why: str) -> Stalled:

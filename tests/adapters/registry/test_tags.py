@@ -96,10 +96,28 @@ async def test_nothing_at_all_is_an_empty_list(client: Asking, server: RegistryS
     assert await tags(client, server) == ()
 
 
-@pytest.mark.parametrize("body", [b"<html>", b'{"tags": [1]}', b'{"tags": {}}', b"[" * 9_999, b""])
+@pytest.mark.parametrize("body", [b'{"tags": [1]}', b'{"tags": {}}', b"[" * 9_999, b""])
 async def test_what_is_no_list(client: Asking, server: RegistryServer, body: bytes) -> None:
     server.before = lambda _: Told(body=body)
     await refused(client, server, "no list of tags")
+
+
+@pytest.mark.parametrize(
+    "page_of_a_network",
+    [
+        Told(body=b"<!DOCTYPE html><title>Log in</title>"),
+        Told(body=b"\n <html>"),
+        Told(body=b"Please log in", headers=(("Content-Type", "text/html; charset=utf-8"),)),
+    ],
+)
+async def test_a_web_page_in_place_of_a_list(
+    client: Asking, server: RegistryServer, page_of_a_network: Told
+) -> None:
+    server.before = lambda _: page_of_a_network
+    with pytest.raises(Retry, match="sends a web page, and no list of tags") as failure:
+        await tags(client, server)
+    assert failure.value.hint == "check that the network needs no login of its own"
+    assert not failure.value.after_seconds
 
 
 @pytest.mark.parametrize(
