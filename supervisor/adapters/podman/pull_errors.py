@@ -72,6 +72,9 @@ _FOR_A_PERSON = (
         ),
     ),
 )
+_ARTIFACT = re.compile(r"operation on artifact with type \"?([\w./+-]+)")
+_LIST_IN_LIST = "received a manifest list instead of a manifest for a single image"
+_LEAVE_OUT = "name another tag, or have ImageFilter= leave this one out"
 _GONE = re.compile(r"manifest unknown|status(?: code)?:? 404", re.IGNORECASE)
 _WRAPPING = re.compile(
     r"^(?:unable to copy from source \S+: |initializing source \S+: "
@@ -124,6 +127,8 @@ def failure_of(
             f"cannot pull {image}: its registry does not have it any more ({said})",
             hint="push it again, or have another version run",
         )
+    if instead := _no_image(words):
+        return Stalled(f"cannot pull {image}: {instead}", hint=_LEAVE_OUT)
     registry = registry_of(image)
     login = f"podman login {f'--authfile {authfile} ' if authfile else ''}{registry}"
     for pattern, hint in _FOR_A_PERSON:
@@ -132,6 +137,15 @@ def failure_of(
                 message = f"cannot pull {image}: {authfile} has no login for {registry}: {said}"
             return Stalled(message, hint=hint.format(registry=registry, login=login))
     return Retry(message)
+
+
+def _no_image(words: str) -> str:
+    """Say what stands under its name, where that is nothing that runs; empty where it may be."""
+    if artifact := _ARTIFACT.search(words):
+        return f"it is no image, but an artifact of the type {artifact[1]}"
+    if _LIST_IN_LIST in words:
+        return "it is a list of lists of images, which Podman cannot read"
+    return ""
 
 
 def _refused_by_policy(
