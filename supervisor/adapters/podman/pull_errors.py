@@ -9,7 +9,7 @@ from pathlib import Path
 from supervisor.adapters.podman.signature_policy import signature_rule
 from supervisor.core.files.unitfile import Refused
 from supervisor.core.images.mirrors import fetched_as
-from supervisor.core.images.reference import has_registry, parse_reference
+from supervisor.core.images.reference import has_registry, name_and_tag, parse_reference
 from supervisor.core.images.trust import OWN_FILE
 from supervisor.kit.texts import one_line
 from supervisor.model.errors import Failure, Retry, Stalled
@@ -54,7 +54,7 @@ _FOR_A_PERSON = (
     ),
     (
         r"short-name|parsing reference|invalid reference|must be lowercase",
-        "write the image's full name, as in docker.io/library/nginx:1",
+        "{right_name}",
     ),
     (
         r"HTTP response to HTTPS client",
@@ -135,7 +135,9 @@ def failure_of(
         if re.search(pattern, words, re.IGNORECASE):
             if logins and not logins.has_login and "{login}" in hint:
                 message = f"cannot pull {image}: {authfile} has no login for {registry}: {said}"
-            return Stalled(message, hint=hint.format(registry=registry, login=login))
+            right = _right_name(image)
+            filled = hint.format(registry=registry, login=login, right_name=right)
+            return Stalled(message, hint=filled)
     return Retry(message)
 
 
@@ -146,6 +148,14 @@ def _no_image(words: str) -> str:
     if _LIST_IN_LIST in words:
         return "it is a list of lists of images, which Podman cannot read"
     return ""
+
+
+def _right_name(image: str) -> str:
+    """Say how a name is written that Podman does not take."""
+    repository, _ = name_and_tag(image)
+    if repository == repository.lower():
+        return "write the image's full name, as in docker.io/library/nginx:1"
+    return f"write it in small letters: {repository.lower()}{image[len(repository) :]}"
 
 
 def _refused_by_policy(

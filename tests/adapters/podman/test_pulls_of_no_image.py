@@ -1,4 +1,4 @@
-"""Words of Podman on what is no image."""
+"""Words of Podman on names that it does not take, and on what is no image."""
 
 import pytest
 
@@ -6,6 +6,20 @@ from supervisor.adapters.podman.pull_errors import failure_of
 from supervisor.model.errors import Stalled
 
 ON_FORKY = "unable to copy from source docker://quay.io/a/b:1: "
+
+
+@pytest.mark.parametrize(
+    ("image", "hint"),
+    [
+        ("localhost:5000/Web:1", "write it in small letters: localhost:5000/web:1"),
+        ("quay.io/Me/Web:Beta", "write it in small letters: quay.io/me/web:Beta"),
+        ("web:1", "write the image's full name, as in docker.io/library/nginx:1"),
+    ],
+)
+def test_a_name_that_podman_does_not_take_is_told_how_to_write(image: str, hint: str) -> None:
+    failure = failure_of(image, "invalid reference format: repository name must be lowercase")
+    assert isinstance(failure, Stalled)
+    assert failure.hint == hint
 
 
 @pytest.mark.parametrize("wrapping", ["", ON_FORKY])
