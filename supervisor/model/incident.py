@@ -23,7 +23,7 @@ class IncidentCode(enum.StrEnum):
     UNIT_FAILED = "unit-failed"
     """A unit that does not run all the time, as a timer's job, failed when it ran last."""
     UNIT_PAUSED = "unit-paused"
-    """A unit that should run does not, since somebody paused its container."""
+    """A unit that should run does not, since somebody paused its container, or froze the unit."""
     UNIT_UNHEALTHY = "unit-unhealthy"
     """A unit runs, and its health check or its probe fails."""
     IMAGE_UNAVAILABLE = "image-unavailable"

@@ -40,7 +40,10 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     active: str = "inactive"
     sub: str = "dead"
     paused: bool = False
-    """Whether a container of it is frozen (`podman pause`): to systemd it runs."""
+    """Whether a container of it, or all of it, is frozen: to systemd it runs."""
+    frozen: bool = False
+    """Whether it is `paused` by systemd, with all of its processes (`systemctl freeze`), rather
+    than by `podman pause`."""
     ending: bool = False
     """Whether nothing of its container runs any more: to systemd it runs until Podman's monitor has
     ended, too."""

@@ -59,7 +59,11 @@ class UnitStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     up: bool = False
     """Whether it runs."""
     paused: bool = False
-    """Whether somebody paused its container: it does not run, whatever systemd says."""
+    """Whether somebody paused its container, or froze the unit: it does not run, whatever systemd
+    says."""
+    frozen: bool = False
+    """Whether it is paused by systemd, with all of its processes (`systemctl freeze`), rather than
+    by `podman pause`."""
     container: str = ""
     """Podman's name of its container; left out where it has none, or has several."""
     job: str = ""

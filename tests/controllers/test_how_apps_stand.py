@@ -228,6 +228,26 @@ async def test_an_app_of_which_somebody_paused_a_container_is_failing_until_it_g
         assert (await asked(daemon.service)).state is AppState.READY
 
 
+async def test_an_app_of_which_somebody_froze_a_unit_is_failing_until_it_is_thawed(world):
+    thaw = "systemctl --user thaw web.service"
+    async with world.running() as daemon:
+        await world.push(daemon, ONE)
+        jobs = list(world.systemd.jobs)
+        world.systemd.freezes("web.service")
+        await anyio.sleep(3600)
+        app = await asked(daemon.service)
+        assert (app.state, app.units[0].up, app.units[0].frozen) == (AppState.FAILING, False, True)
+        assert waiting(app) == (f"web.service: frozen ({thaw})",)
+        assert world.systemd.jobs == jobs, "who froze it, meant it"
+        (one,) = (await daemon.service.look()).incidents
+        assert (one.text, one.command) == ("web.service is frozen", thaw)
+        (fact,) = [f for f in (await daemon.service.why("web")).facts if f.about is FactKind.STATE]
+        assert (fact.text[:21], fact.command) == (one.text, thaw)
+        world.systemd.freezes("web.service", frozen=False)
+        await anyio.sleep(5)
+        assert (await asked(daemon.service)).state is AppState.READY
+
+
 async def test_a_paused_container_is_seen_before_its_app_is_looked_at(world):
     async with world.running() as daemon:
         await world.push(daemon, ONE)
@@ -237,18 +257,21 @@ async def test_a_paused_container_is_seen_before_its_app_is_looked_at(world):
         assert (app.state, waiting(app)) == (AppState.CHANGING, said)
 
 
-async def test_a_revision_on_trial_is_not_good_while_it_is_paused(world):
+@pytest.mark.parametrize("is_frozen", [False, True])
+async def test_a_revision_on_trial_is_not_good_while_it_is_paused(world, *, is_frozen):
+    still = world.systemd.freezes if is_frozen else world.systemd.pauses
+    said = "web.service is frozen" if is_frozen else "web.service is paused"
     world.settings = msgspec.structs.replace(world.settings, rollout=RolloutSettings(settle=10))
     async with world.running() as daemon:
         await world.push(daemon, ONE)
         world.reader.put("home", TWO)
         daemon.queue.add("source:home")
         await anyio.sleep(5)
-        world.systemd.pauses("web.service")
+        still("web.service")
         await anyio.sleep(60)
         app = await asked(daemon.service)
-        assert (app.state, app.gate) == (AppState.FAILING, "web.service is paused")
-        world.systemd.pauses("web.service", paused=False)
+        assert (app.state, app.gate) == (AppState.FAILING, said)
+        still("web.service", **{"frozen" if is_frozen else "paused": False})
         await anyio.sleep(60)
         assert (await asked(daemon.service)).state is AppState.READY
     assert world.ledger.rollouts("web")[-1].outcome is Outcome.GOOD

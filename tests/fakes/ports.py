@@ -609,7 +609,9 @@ class FakeSystemd:
         self.ended: dict[str, str] = {}
         """Unit to how it ended."""
         self.paused: set[str] = set()
-        """Units of which somebody paused the container."""
+        """Units of which somebody paused the container, or that are frozen."""
+        self.frozen: set[str] = set()
+        """Units that somebody froze."""
         self.ending: set[str] = set()
         """Units whose container has ended, of which systemd has yet to tell."""
         self.restart_seconds = 1.0
@@ -648,7 +650,8 @@ class FakeSystemd:
             return msgspec.structs.replace(state, unmet=unmet, tested_at=tested_at)
         return msgspec.structs.replace(
             state,
-            paused=state.is_up and name in self.paused,
+            paused=state.is_up and name in self.paused | self.frozen,
+            frozen=state.is_up and name in self.frozen,
             ending=state.is_up and name in self.ending,
         )
 
@@ -726,6 +729,7 @@ class FakeSystemd:
             process.cancel()
         self.machine.make_object(unit)
         self.paused.discard(unit)
+        self.frozen.discard(unit)
         self.ending.discard(unit)
         self.machine.running[unit] = definition.digest
         self.machine.since[unit] = self.now()
@@ -859,6 +863,11 @@ class FakeSystemd:
     def pauses(self, unit: str, *, paused: bool = True) -> None:
         """Somebody pauses a unit's container, or has it go on."""
         (self.paused.add if paused else self.paused.discard)(unit)
+        self.changes.queue.put_nowait(unit)
+
+    def freezes(self, unit: str, *, frozen: bool = True) -> None:
+        """Somebody freezes a unit, or thaws it."""
+        (self.frozen.add if frozen else self.frozen.discard)(unit)
         self.changes.queue.put_nowait(unit)
 
     def ends(self, unit: str) -> None:

@@ -195,6 +195,13 @@ def test_a_pod_of_two_containers(user, git_server):
     assert any("podman unpause systemd-one" in text for text in waiting_of(user, "duo"))
     user.podman("unpause", "systemd-one")
     user.wait_for(lambda: app_of(user, "duo")["state"] == "ready")
+    user.run("systemctl", "--user", "restart", "x.service")
+    for app, unit in (("duo", "one.service"), ("x", "x.service")):
+        user.run("systemctl", "--user", "freeze", unit)
+        user.wait_for(lambda app=app: app_of(user, app)["state"] == "failing")
+        assert any(f"systemctl --user thaw {unit}" in text for text in waiting_of(user, app))
+        user.run("systemctl", "--user", "thaw", unit)
+        user.wait_for(lambda app=app: app_of(user, app)["state"] == "ready")
     user.podman("rm", "--force", "--time=0", "systemd-one")
     user.wait_for(lambda: active(user, "duo-pod.service", "one.service", "two.service"))
     ready(user, "duo", "x")

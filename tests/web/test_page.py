@@ -147,24 +147,29 @@ async def test_words_from_outside_are_words(page: Any, service: FakeService) -> 
 
 
 @pytest.mark.usefixtures("daemon")
+@pytest.mark.parametrize(
+    ("how", "command"),
+    [("paused", "podman unpause systemd-web"), ("frozen", "systemctl --user thaw web.service")],
+)
 async def test_a_paused_unit_has_the_command_that_has_it_go_on(
-    page: Any, service: FakeService
+    page: Any, service: FakeService, how: str, command: str
 ) -> None:
     unit = UnitStatus(
         name="web.service",
         active="active",
         sub="running",
         paused=True,
+        frozen=how == "frozen",
         container="systemd-web",
         wanted=True,
     )
     service.apps = (app("web", AppState.FAILING, units=(unit,)),)
     for path in ("/", "/apps/web"):
         text = await text_of(page, path)
-        assert "web.service is paused" in text
-        assert "podman unpause systemd-web" in text
+        assert f"web.service is {how}" in text
+        assert command in text
         assert "is down" not in text
-    assert '<td class="state failed">active (paused)</td>' in text
+    assert f'<td class="state failed">active ({how})</td>' in text
 
 
 @pytest.mark.usefixtures("daemon")

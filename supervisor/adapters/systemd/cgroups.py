@@ -1,13 +1,14 @@
 """How the containers of units are: what the kernel knows, and systemd does not, or not yet.
 
 `podman pause` freezes the container's cgroup, below that of its unit where Podman splits it
-(`--cgroups=split`, as Quadlet has it). Of a container that has ended, Podman's monitor, the main
-process to systemd, ends half a second later, or two on a busy machine: its cgroup is beside that of
-the container, which is empty then, or gone. `cgroup.events` can be watched.
+(`--cgroups=split`, as Quadlet has it); `systemctl freeze` freezes that of the unit, and so all that
+is below it. Of a container that has ended, Podman's monitor, the main process to systemd, ends half
+a second later, or two on a busy machine: its cgroup is beside that of the container, which is empty
+then, or gone. `cgroup.events` can be watched.
 """
 
 import os
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
@@ -32,7 +33,9 @@ class Kernel(msgspec.Struct, frozen=True, kw_only=True):
     """What it says of some units."""
 
     paused: frozenset[str]
-    """Those that have a paused container."""
+    """Those that have a paused container, or are frozen."""
+    frozen: frozenset[str]
+    """Of these, those that are frozen themselves, by systemd."""
     ending: frozenset[str]
     """Those whose containers have all ended, but for Podman's monitor."""
 
@@ -42,6 +45,8 @@ class _Events(msgspec.Struct, frozen=True):
 
     frozen: bool
     populated: bool
+    inode: int
+    """Of the file: each run of a unit has its own, at the same path."""
 
 
 class Cgroups(msgspec.Struct):
@@ -54,27 +59,35 @@ class Cgroups(msgspec.Struct):
     """`cgroup.events` to the watch of it."""
     _followed: dict[int, tuple[str, str]] = {}
     """The watch to the file, and to its unit."""
+    _inodes: dict[str, int] = {}
+    """`cgroup.events` to which of the files that were at its path is watched."""
     _known: dict[str, bool] = {}
     """Whether it was frozen when it was read last."""
 
     async def read(self, units: Collection[str]) -> Kernel:
-        """Say how the containers of these units are; `watch` tells when one is paused."""
+        """Say how the containers of these units are; `watch` tells when one is paused.
+
+        A unit without containers can be frozen by itself.
+        """
         monitored, there = await aside(lambda: self._containers(units), items=len(units))
-        self._follow({path: unit for path, unit in there.items() if path not in self._watches})
-        said = await aside(
-            lambda: {path: events for path in there if (events := _read(path))}, items=len(there)
-        )
+        self._follow(there)
+        said = await aside(lambda: _read_all(there), items=len(there))
+        said |= _read_all(self._follow_anew(said))
         self._known.update({path: events.frozen for path, events in said.items()})
-        alive = {there[path] for path, events in said.items() if events.populated}
+        alive = {
+            there[path] for path, events in said.items() if events.populated and not _is_own(path)
+        }
+        paused = {path: there[path] for path, events in said.items() if events.frozen}
         return Kernel(
-            paused=frozenset(there[path] for path, events in said.items() if events.frozen),
+            paused=frozenset(paused.values()),
+            frozen=self._frozen({_own(path): unit for path, unit in paused.items()}),
             ending=frozenset(unit for unit in monitored.keys() - alive if _lives(monitored[unit])),
         )
 
     def _containers(self, units: Collection[str]) -> tuple[dict[str, str], dict[str, str]]:
         """Return `cgroup.events` of the monitors of those that have one, and of all containers.
 
-        The latter each with its unit.
+        The latter each with its unit; of a unit without containers that of its own cgroup.
         """
         monitored, there = dict[str, str](), dict[str, str]()
         for unit, folder in self._folders(units):
@@ -83,8 +96,15 @@ class Cgroups(msgspec.Struct):
                 monitored[unit] = f"{folder}/{_MONITOR}/{_EVENTS}"
             there |= {
                 f"{folder}/{one}/{_EVENTS}": unit for one in names if one.startswith(_CONTAINER)
-            }
+            } or {f"{folder}/{_EVENTS}": unit}
         return monitored, there
+
+    def _frozen(self, paused: Mapping[str, str]) -> frozenset[str]:
+        """Say which of these are frozen themselves, by `cgroup.events` of their own cgroups."""
+        self._follow(paused)  # one that was paused before it was frozen may be thawed first
+        said = _read_all(paused)
+        self._known.update({path: events.frozen for path, events in said.items()})
+        return frozenset(paused[path] for path, events in said.items() if events.frozen)
 
     def memory(self, units: Collection[str]) -> dict[str, int]:
         """Return how many bytes these units take, of which that is told."""
@@ -96,7 +116,7 @@ class Cgroups(msgspec.Struct):
 
     @asynccontextmanager
     async def watch(self, tell: Callable[[str], None]) -> AsyncIterator[None]:
-        """Tell of every unit of which a container is paused, or goes on."""
+        """Tell of every unit that is frozen, or whose container is paused, and when it goes on."""
         with closing(Inotify()) as inotify:
             self._inotify = inotify
             try:
@@ -107,6 +127,7 @@ class Cgroups(msgspec.Struct):
             finally:
                 self._inotify = None
                 self._watches.clear()
+                self._inodes.clear()
                 self._followed.clear()
                 self._known.clear()
 
@@ -134,19 +155,53 @@ class Cgroups(msgspec.Struct):
             if unit in elsewhere:
                 yield unit, elsewhere[unit]
 
-    def _follow(self, new: Mapping[str, str]) -> None:
+    def _follow(self, files: Mapping[str, str]) -> None:
+        new = {path: unit for path, unit in files.items() if path not in self._watches}
         if self._inotify is None or not new:
             return
         # The kernel does not end the watch of a cgroup that is gone.
         for gone in [path for path in self._watches if not os.path.exists(path)]:  # noqa: PTH110
-            watch = self._watches.pop(gone)
-            del self._followed[watch]
-            self._known.pop(gone, None)
-            self._inotify.remove(watch)
+            self._unfollow(gone)
         for path, unit in new.items():
-            if (added := self._inotify.add(path, Mask.MODIFY)) is not None:
-                self._watches[path] = added
-                self._followed[added] = (path, unit)
+            self._add(path, unit)
+
+    def _follow_anew(self, said: Mapping[str, _Events]) -> list[str]:
+        """Follow those that are no longer what is watched at their paths, and return them."""
+        moved = [
+            path for path, one in said.items() if self._inodes.get(path, one.inode) != one.inode
+        ]
+        for path in moved:
+            _, unit = self._followed[self._watches[path]]
+            self._unfollow(path)
+            self._add(path, unit)
+        return moved
+
+    def _add(self, path: str, unit: str) -> None:
+        events = _read(path)
+        if self._inotify is None or events is None:
+            return
+        if (added := self._inotify.add(path, Mask.MODIFY)) is not None:
+            self._watches[path] = added
+            self._inodes[path] = events.inode  # one that took its place since is followed anew
+            self._followed[added] = (path, unit)
+
+    def _unfollow(self, path: str) -> None:
+        watch = self._watches.pop(path)
+        del self._inodes[path]
+        del self._followed[watch]
+        self._known.pop(path, None)
+        if self._inotify:
+            self._inotify.remove(watch)
+
+
+def _is_own(events: str) -> bool:
+    """Whether it is that of a unit's own cgroup, rather than of a container's."""
+    return f"/{_CONTAINER}" not in events
+
+
+def _own(events: str) -> str:
+    """Return `cgroup.events` of the unit's own cgroup."""
+    return f"{events.partition(f'/{_CONTAINER}')[0].removesuffix(f'/{_EVENTS}')}/{_EVENTS}"
 
 
 def _services(folder: str) -> Iterator[tuple[str, str]]:
@@ -166,13 +221,19 @@ def _names(folder: str) -> list[str]:
         return []
 
 
+def _read_all(files: Iterable[str]) -> dict[str, _Events]:
+    return {path: events for path in files if (events := _read(path))}
+
+
 def _read(events: str) -> _Events | None:
     """Read a `cgroup.events`; None if the container was removed meanwhile."""
     try:
-        lines = _text(events).splitlines()
+        with open(events, encoding="ascii") as file:  # noqa: PTH123
+            lines = file.read().splitlines()
+            inode = os.fstat(file.fileno()).st_ino
     except OSError:
         return None
-    return _Events("frozen 1" in lines, "populated 0" not in lines)
+    return _Events("frozen 1" in lines, "populated 0" not in lines, inode)
 
 
 def _lives(monitor: str) -> bool:

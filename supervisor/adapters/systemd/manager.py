@@ -100,7 +100,10 @@ class SystemdManager:
         kernel = await self._cgroups.read([name for name in running if name.endswith(".service")])
         for name in kernel.paused | kernel.ending:
             states[name] = msgspec.structs.replace(
-                states[name], paused=name in kernel.paused, ending=name in kernel.ending
+                states[name],
+                paused=name in kernel.paused,
+                frozen=name in kernel.frozen,
+                ending=name in kernel.ending,
             )
         return states
 

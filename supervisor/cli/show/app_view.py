@@ -275,7 +275,7 @@ def _unit_state(unit: dict[str, Any]) -> Cell:
     if not unit["active"]:
         return ("unknown", "dim")
     if unit.get("paused"):
-        return (f"{unit['active']} (paused)", "bad")
+        return (f"{unit['active']} ({'frozen' if unit.get('frozen') else 'paused'})", "bad")
     style = _STYLES.get(unit["active"], "warn" if unit.get("wanted") else "dim")
     # How it ended before says nothing of one that runs.
     ended = "" if unit.get("up") else unit.get("ended") or unit.get("result")

@@ -211,7 +211,7 @@ def lacks(
     """Say what a unit that should run lacks before it counts as well; None if nothing."""
     state, now, since = observed.unit(name), terms.now, terms.since
     if state.paused:
-        return Lack(f"{name} is paused")
+        return Lack(f"{name} is {'frozen' if state.frozen else 'paused'}")
     if failure := _failure(name, unit, state, observed, now, since=since):
         waits_for = _waits_for(app, unit, observed)
         if state.active == "inactive" and (need := failed_need(app.name, unit, observed)):

@@ -27,7 +27,7 @@ _ENDS = {
     IncidentCode.UPDATE_FAILED: "of {subject} no version is in quarantine any more",
     IncidentCode.UNIT_DOWN: "{subject} is no longer down",
     IncidentCode.UNIT_FAILED: "{subject} has not failed when it ran last",
-    IncidentCode.UNIT_PAUSED: "{subject} is no longer paused",
+    IncidentCode.UNIT_PAUSED: "{subject} is no longer paused or frozen",
     IncidentCode.UNIT_UNHEALTHY: "{subject} is no longer unhealthy",
     IncidentCode.IMAGE_UNAVAILABLE: "image {subject} is no longer missed",
     IncidentCode.SECRET_MISSING: "secret {subject} is no longer missed",

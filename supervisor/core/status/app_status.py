@@ -16,7 +16,7 @@ from supervisor.core.health.gate import rollout_of
 from supervisor.core.health.unit_health import unit_health
 from supervisor.core.status.commits import asking, standing
 from supervisor.core.status.failed_instances import failed_instances
-from supervisor.core.status.in_words import unpause_command
+from supervisor.core.status.in_words import go_on_command
 from supervisor.kit.texts import count, format_duration
 from supervisor.model.app import Deployment, DesiredUnit
 from supervisor.model.ending import Ending
@@ -69,6 +69,7 @@ def app_status(
                     sub=state.sub,
                     up=state.is_up and not state.paused,
                     paused=state.paused,
+                    frozen=state.frozen,
                     container=_container_of(unit, name),
                     job=state.job,
                     wanted=name in should,
@@ -202,6 +203,7 @@ def _as_it_is(unit: UnitStatus, state: UnitState | None) -> UnitStatus:
         sub=state.sub,
         job=state.job,
         paused=state.paused,
+        frozen=state.frozen,
         up=state.is_up and not state.paused,
     )
 
@@ -223,7 +225,9 @@ def _images_of(unit: DesiredUnit, state: UnitState, applied: AppliedApp | None) 
 
 
 def _paused(unit: UnitStatus) -> Need:
-    return unit_need(unit.name, f"paused ({unpause_command(unit.container)})")
+    how = "frozen" if unit.frozen else "paused"
+    command = go_on_command(unit.name, unit.container, frozen=unit.frozen)
+    return unit_need(unit.name, f"{how} ({command})")
 
 
 def under_way(status: AppStatus | None, deployment: Deployment, steps: Sequence[Need]) -> AppStatus:

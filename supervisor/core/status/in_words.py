@@ -43,8 +43,10 @@ def need_in_words(one: dict[str, Any]) -> str:
     return ": ".join(filter(None, (one["text"], one.get("detail"))))
 
 
-def unpause_command(container: str) -> str:
-    """Return what to type to have a paused container go on, or to find out which it is."""
+def go_on_command(unit: str, container: str, *, frozen: bool) -> str:
+    """Return what to type to have a paused unit go on, or to find out which container it is."""
+    if frozen:
+        return f"systemctl --user thaw {unit}"
     return f"podman unpause {container}" if container else "podman ps --filter status=paused"
 
 

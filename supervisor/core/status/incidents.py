@@ -12,11 +12,11 @@ from msgspec.structs import replace
 from supervisor.core.images.words import update_in_words
 from supervisor.core.status.in_words import (
     certificate_in_words,
+    go_on_command,
     health_in_words,
     need_in_words,
     own_problems,
     trouble_in_words,
-    unpause_command,
     without_log,
 )
 from supervisor.model.incident import Incident, IncidentCode
@@ -318,13 +318,15 @@ def _bad_units(app: dict[str, Any], now: float) -> Iterator[Incident]:
             continue
         name, down = unit["name"], _is_down(unit)
         if unit.get("paused"):
+            frozen = bool(unit.get("frozen"))
+            whom = "it, with all of its processes" if frozen else "its container"
             yield Incident(
                 code=IncidentCode.UNIT_PAUSED,
                 app=app["name"],
                 subject=name,
-                text=f"{name} is paused",
-                hint="somebody paused its container, and it is left so",
-                command=unpause_command(unit.get("container", "")),
+                text=f"{name} is {'frozen' if frozen else 'paused'}",
+                hint=f"somebody {'froze' if frozen else 'paused'} {whom}, and it is left so",
+                command=go_on_command(name, unit.get("container", ""), frozen=frozen),
             )
             continue
         unhealthy = unit.get("health") == "unhealthy"

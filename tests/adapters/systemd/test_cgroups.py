@@ -28,8 +28,17 @@ class Groups:
         folder.mkdir(exist_ok=True)
         (folder / "cgroup.events").write_text(f"populated {lives:d}\nfrozen 0\n")
 
+    def freeze(self, service: str, *, frozen: bool) -> None:
+        """Write what systemd's freezing, and thawing, does to the unit's own cgroup."""
+        text = f"populated 1\nfrozen {frozen:d}\n"
+        (self.folder / service).mkdir(parents=True, exist_ok=True)
+        (self.folder / service / "cgroup.events").write_text(text)
+
     def remove(self, service: str, container: str) -> None:
         shutil.rmtree(self.folder / service / f"libpod-payload-{container}")
+
+    def move(self, service: str, name: str) -> None:
+        (self.folder / service).rename(self.folder / name)
 
     def end(self, service: str) -> None:
         shutil.rmtree(self.folder / service)
@@ -40,7 +49,9 @@ def groups(tmp_path: Path) -> Groups:
     groups = Groups(tmp_path)
     groups.set("app.slice/web.service", "a", frozen=False)
     groups.set("app.slice/app-db.slice/db@one.service", "b", frozen=False)
-    (tmp_path / "app.slice/plain.service").mkdir()
+    groups.freeze("app.slice/web.service", frozen=False)
+    groups.freeze("app.slice/app-db.slice/db@one.service", frozen=False)
+    groups.freeze("app.slice/plain.service", frozen=False)
     return groups
 
 
@@ -60,6 +71,28 @@ async def test_whose_container_is_paused(groups: Groups) -> None:
     groups.set("app.slice/web.service", "a", frozen=True)
     assert (await cgroups.read(UNITS)).paused == {"web.service", "db@one.service"}
     assert (await Cgroups(groups.folder / "none").read(UNITS)).paused == frozenset()
+
+
+async def test_who_froze_it_is_known_by_the_cgroup_of_the_unit(groups: Groups) -> None:
+    cgroups = Cgroups(groups.folder)
+    groups.set("app.slice/web.service", "a", frozen=True)
+    assert (await cgroups.read(UNITS)).frozen == frozenset()
+    groups.freeze("app.slice/web.service", frozen=True)
+    groups.freeze("app.slice/plain.service", frozen=True)
+    kernel = await cgroups.read(UNITS)
+    assert kernel.paused == kernel.frozen == {"web.service", "plain.service"}
+    assert not kernel.ending
+    groups.freeze("app.slice/web.service", frozen=False)
+    groups.freeze("app.slice/plain.service", frozen=False)
+    kernel = await cgroups.read(UNITS)
+    assert (kernel.paused, kernel.frozen) == ({"web.service"}, frozenset())
+
+
+async def test_a_unit_whose_containers_have_ended_is_not_alive_by_its_monitor(
+    groups: Groups,
+) -> None:
+    groups.remove("app.slice/web.service", "a")
+    assert (await Cgroups(groups.folder).read(UNITS)).ending == {"web.service"}
 
 
 async def test_a_unit_ends_with_the_last_of_its_containers(groups: Groups) -> None:
@@ -105,3 +138,48 @@ async def test_a_container_that_took_the_place_of_another_is_followed(groups: Gr
         assert (await cgroups.read(UNITS)).paused == frozenset()
         groups.set("app.slice/web.service", "c", frozen=True)
         await heard(told, "web.service")
+
+
+async def test_a_plain_unit_that_is_frozen_is_told(groups: Groups) -> None:
+    told: list[str] = []
+    plain = "app.slice/plain.service"
+    cgroups = Cgroups(groups.folder)
+    async with cgroups.watch(told.append):
+        await cgroups.read(UNITS)
+        groups.freeze(plain, frozen=True)
+        await heard(told, "plain.service")
+        groups.freeze(plain, frozen=False)
+        await heard(told, *["plain.service"] * 2)
+
+
+async def test_a_plain_unit_that_runs_anew_is_followed(groups: Groups) -> None:
+    told: list[str] = []
+    plain = "app.slice/plain.service"
+    cgroups = Cgroups(groups.folder)
+    async with cgroups.watch(told.append):
+        await cgroups.read(UNITS)
+        for times in (1, 3):
+            # The kernel ends the watch of a cgroup that is gone as little as that of this file.
+            groups.move(plain, f"gone-{times}")
+            groups.freeze(plain, frozen=False)
+            await cgroups.read(UNITS)
+            groups.freeze(plain, frozen=True)
+            await heard(told, *["plain.service"] * times)
+            groups.freeze(plain, frozen=False)
+            await heard(told, *["plain.service"] * (times + 1))
+
+
+async def test_one_that_was_paused_before_it_was_frozen_is_told_when_it_is_thawed(
+    groups: Groups,
+) -> None:
+    told: list[str] = []
+    web = "app.slice/web.service"
+    cgroups = Cgroups(groups.folder)
+    async with cgroups.watch(told.append):
+        groups.set(web, "a", frozen=True)
+        await cgroups.read(UNITS)
+        groups.freeze(web, frozen=True)
+        await heard(told, "web.service")
+        assert (await cgroups.read(UNITS)).frozen == {"web.service"}
+        groups.freeze(web, frozen=False)
+        await heard(told, *["web.service"] * 2)

@@ -285,6 +285,14 @@ def test_a_paused_unit_is_paused_and_nothing_else(health: str, container: str) -
     assert not one.log, "its program wrote nothing of it"
 
 
+def test_a_frozen_unit_is_not_told_to_be_unpaused() -> None:
+    held = {"up": False, "paused": True, "frozen": True, "container": "systemd-web"}
+    (one,) = found(state="failing", units=[{**UNIT, **held}]).values()
+    assert (one.code, one.text) == ("unit-paused", "web.service is frozen")
+    assert one.hint == "somebody froze it, with all of its processes, and it is left so"
+    assert one.command == "systemctl --user thaw web.service"
+
+
 def test_a_unit_that_a_condition_of_its_own_keeps_is_not_down() -> None:
     kept = {**UNIT, "name": "b.service", "active": "inactive", "up": False, "unmet": "ConditionX="}
     down = {**UNIT, "active": "failed", "up": False}
