@@ -74,6 +74,9 @@ class UnitState(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     with a unit that runs, for which it was stopped; read with details only."""
     tested_at: float = 0.0
     """When that was found, seconds since the epoch."""
+    drop_ins: tuple[str, ...] = ()
+    """Files of this host's own, not of podvisor's or the system's, that systemd has laid over it;
+    read with details only."""
     before_load: bool = False
     """Whether it was started before systemd loaded its units last, so maybe as what it was then;
     read with details only."""

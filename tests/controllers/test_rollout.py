@@ -210,6 +210,30 @@ async def test_what_never_becomes_healthy_is_taken_back_in_the_end(world):
         assert "not well after 10m" in world.events(EventKind.REVERTED)[0].reason
 
 
+async def test_a_drop_in_that_is_not_of_its_source_is_named_where_a_unit_failed(world):
+    path = "/home/pi/.config/systemd/user/web.service.d/override.conf"
+    said = f"also shaped by {path}, which is not of its source"
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
+        world.systemd.drop_ins["web.service"] = (path,)
+        await world.push(daemon, {"web/web.container": "v=2 dies"})
+        await settle()
+        reason = world.events(EventKind.REVERTED)[0].reason
+        assert reason.endswith(said)
+        assert any(said in one.text for one in (await daemon.service.look()).incidents)
+
+
+async def test_a_drop_in_that_is_not_of_its_source_is_named_where_an_app_fails(world):
+    world.systemd.drop_ins["web.service"] = ("/a.conf", "/b.conf")
+    async with world.running() as daemon:
+        await deployed(world, daemon, ONE)
+        world.machine.broken.add("web.service")
+        world.systemd.dies("web.service")
+        await settle()
+        (one,) = (await daemon.service.look()).incidents
+        assert "also shaped by /a.conf and /b.conf, which are not of its source" in one.hint
+
+
 async def test_what_failed_is_not_tried_again_until_something_newer_comes(world):
     async with world.running() as daemon:
         await deployed(world, daemon, ONE)

@@ -612,6 +612,8 @@ class FakeSystemd:
         """Units of which somebody paused the container, or that are frozen."""
         self.frozen: set[str] = set()
         """Units that somebody froze."""
+        self.drop_ins: dict[str, tuple[str, ...]] = {}
+        """Unit to what somebody laid over it by hand."""
         self.ending: set[str] = set()
         """Units whose container has ended, of which systemd has yet to tell."""
         self.restart_seconds = 1.0
@@ -652,6 +654,7 @@ class FakeSystemd:
             state,
             paused=state.is_up and name in self.paused | self.frozen,
             frozen=state.is_up and name in self.frozen,
+            drop_ins=self.drop_ins.get(name, ()),
             ending=state.is_up and name in self.ending,
         )
 

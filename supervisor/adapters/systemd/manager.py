@@ -76,7 +76,7 @@ class SystemdManager:
         self._connecting = anyio.Lock()
         self._connection: Connection | None = None
         self._once_connected = False
-        self._reader = UnitReader(self._call)
+        self._reader = UnitReader(self._call, owned_root=str(self._owned_root))
         self._units = UnitWatch(connect=self._connected, states=self._reader.states)
         self._cgroups = Cgroups(cgroup or manager_folder())
         self._jobs = Jobs()

@@ -28,6 +28,9 @@ _STARTS = ("start", "restart")
 """Jobs after which a unit runs."""
 SHUTDOWN = "shutdown.target"
 """Whatever runs conflicts with it."""
+_NOBODYS = ("/usr/lib/", "/usr/share/", "/lib/")
+"""Where the system's own drop-ins are."""
+_GENERATED = "/systemd/generator"
 _STARTED_BY = ("WantedBy", "RequiredBy", "BoundBy", "UpheldBy")
 
 
@@ -35,6 +38,8 @@ class UnitReader(msgspec.Struct):
     """Reads over a connection that somebody else keeps."""
 
     call: Callable[..., Awaitable[list[Any]]]
+    owned_root: str
+    """Folder below which drop-ins are podvisor's own."""
 
     async def read(self, names: Collection[str], details: Collection[str]) -> dict[str, UnitState]:
         """States of these units in one call; `details` of them with the further properties."""
@@ -112,8 +117,20 @@ class UnitReader(msgspec.Struct):
             else 0.0,
             unmet=unmet if state.active == "inactive" and not state.job else "",
             tested_at=tested_at if unmet else 0.0,
+            drop_ins=self._drop_ins(values),
             before_load=started_at < loaded_at,
             wanted_by=tuple(name for key in _STARTED_BY for name in values.get(key, ())),
+        )
+
+    def _drop_ins(self, values: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return those that somebody laid over the unit by hand."""
+        own = os.path.realpath(self.owned_root)
+        return tuple(
+            path
+            for path in values.get("DropInPaths", ())
+            if not path.startswith(_NOBODYS)
+            and _GENERATED not in path
+            and not os.path.realpath(path).startswith(f"{own}/")
         )
 
     async def _conflicting(self, values: Mapping[str, Any]) -> str:

@@ -5,13 +5,14 @@ ledger only by way of here; a secret's value is asked for when there are words. 
 is kept in memory, since a program that was started with it may print it yet.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 
 import msgspec
 
 from supervisor.controllers.ports import Host, Podman, Systemd
 from supervisor.core.health.wanted_units import needs_failed
+from supervisor.core.status.drop_in_trouble import shaped_by
 from supervisor.core.status.masking import masked
 from supervisor.core.status.port_trouble import refused_port, refused_port_mend, taken_port
 from supervisor.core.status.storage_trouble import damaged_storage_mend
@@ -89,8 +90,11 @@ class LastWords(msgspec.Struct, kw_only=True):
         more = "" if hidden == WITHHELD else await self._more(hidden, unit)
         return "; ".join(filter(None, (hidden, more)))
 
-    async def of_ending(self, ending: Ending, unit: str) -> Ending:
-        """Return how a unit ended, with words that may be shown, as of `told`."""
+    async def of_ending(self, ending: Ending, unit: str, *, drop_ins: Sequence[str] = ()) -> Ending:
+        """Return how a unit ended, with words that may be shown, as of `told`.
+
+        `drop_ins` are those of this host's own that it ran with.
+        """
         words = await self.masked("\n".join(ending.lines), unit)
         if words == WITHHELD:
             return Ending(how=ending.how, more=WITHHELD)
@@ -98,8 +102,8 @@ class LastWords(msgspec.Struct, kw_only=True):
             more = await self._more(words, unit)
         else:
             more = self._unkept.get(unit) or self._unkept.get(template_of(unit), "")
-        if ending.has_gap:
-            more = "; ".join(filter(None, (more, GAP)))
+        parts = (more, GAP if ending.has_gap else "", shaped_by(drop_ins))
+        more = "; ".join(filter(None, parts))
         lines = tuple(words.splitlines())
         return msgspec.structs.replace(ending, lines=lines, more=more)
 

@@ -139,22 +139,24 @@ class UnitStates(msgspec.Struct, kw_only=True):
             end = (state.active, state.restarts.bit_length(), state.failed_at)
             before = self._endings.get(name)
             if is_down and (before is None or before.end != end):
-                ending = await self._ending(name)
+                ending = await self._ending(state)
                 self._endings[name] = _Read(
                     end=end if ending.more != WITHHELD else _ASK_AGAIN,
                     ending=ending,
                     again_at=now + _LAG_SECONDS,
                 )
             elif before is None and name in settling:
-                ending = await self._ending(name, runs=True)
+                ending = await self._ending(state, runs=True)
                 self._endings[name] = _Read(end=_ASK_AGAIN, ending=ending)
             elif before and before.again_at and (now >= before.again_at - _TICK_SECONDS):
-                ending = await self._ending(name, runs=not is_down)
+                ending = await self._ending(state, runs=not is_down)
                 told = before.ending if ending.is_bare or not str(ending) else ending
                 self._endings[name] = _Read(end=before.end, ending=told)
 
-    async def _ending(self, name: str, *, runs: bool = False) -> Ending:
-        return await self.words.of_ending(await self.systemd.last_words(name, runs=runs), name)
+    async def _ending(self, state: UnitState, *, runs: bool = False) -> Ending:
+        ending = await self.systemd.last_words(state.name, runs=runs)
+        drop_ins = () if runs else state.drop_ins
+        return await self.words.of_ending(ending, state.name, drop_ins=drop_ins)
 
     def endings(self, units: Collection[str]) -> dict[str, Ending]:
         """Return how those of these units ended that are down, or were lately."""

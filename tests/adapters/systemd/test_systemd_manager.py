@@ -121,6 +121,26 @@ async def test_details_only_of_what_is_named(bus: FakeBus, manager: SystemdManag
     assert len(bus.asked("GetAll")) == 1
 
 
+async def test_drop_ins_that_somebody_laid_over_a_unit(
+    bus: FakeBus, manager: SystemdManager, tmp_path: Path
+) -> None:
+    own = tmp_path / "owned/web/a.service.d/10.conf"
+    link = tmp_path / "units/a.service.d/podvisor-web-10.12345678.conf"
+    for folder in (own.parent, link.parent):
+        folder.mkdir(parents=True)
+    own.touch()
+    link.symlink_to(own)
+    theirs = [str(link.with_name("override.conf")), "/etc/systemd/user/service.d/10-all.conf"]
+    system = "/usr/lib/systemd/user/service.d/10-distribution.conf"
+    generated = "/run/user/1000/systemd/generator/a.service.d/10.conf"
+    bus.units = {"a.service": ("failed", "failed")}
+    bus.properties[unit_path("a.service")] = {
+        "DropInPaths": Variant("as", [system, generated, str(link), *theirs])
+    }
+    found = await manager.units(["a.service"], details=["a.service"])
+    assert found["a.service"].drop_ins == tuple(theirs)
+
+
 @pytest.mark.parametrize(("code", "status"), [(0, None), (1, 0), (2, None)])
 async def test_with_which_status_a_unit_has_ended(
     bus: FakeBus, manager: SystemdManager, code: int, status: int | None
