@@ -60,6 +60,11 @@ def format_duration(seconds: float) -> str:
     return "".join(parts) or "0s"
 
 
+def rough_duration(seconds: float) -> str:
+    """Write how long something took: `12m3s`, below ten seconds with a decimal, `1.5s`."""
+    return format_duration(round(seconds, 1 if abs(seconds) < _ROUND else None))
+
+
 def parse_size(text: str) -> int:
     """Bytes of a text such as `16M` (powers of 1024); ValueError, with a sentence, if none."""
     part = _SIZE.fullmatch(text.strip())

@@ -207,7 +207,7 @@ async def test_what_never_becomes_healthy_is_taken_back_in_the_end(world):
         assert state(daemon) is AppState.CHANGING
         await anyio.sleep(130)
         assert state(daemon) is AppState.REVERTED
-        assert "not well after 10m" in world.events(EventKind.REVERTED)[0].reason
+        assert "not well after 10m: " in world.events(EventKind.REVERTED)[0].reason
 
 
 async def test_a_drop_in_that_is_not_of_its_source_is_named_where_a_unit_failed(world):

@@ -47,6 +47,14 @@ def test_writes_durations(seconds: float, text: str) -> None:
     assert texts.format_duration(seconds) == text
 
 
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0s"), (1.5067, "1.5s"), (9.96, "10s"), (15.00671, "15s"), (723.4, "12m3s")],
+)
+def test_says_how_long_something_took(seconds: float, text: str) -> None:
+    assert texts.rough_duration(seconds) == text
+
+
 @given(st.integers(min_value=0, max_value=10**9).map(lambda n: n / 1000))
 def test_durations_survive_writing_and_reading(seconds: float) -> None:
     assert texts.parse_duration(texts.format_duration(seconds)) == pytest.approx(seconds, abs=1e-6)

@@ -17,7 +17,7 @@ import msgspec
 from supervisor.adapters.acme.dns_error import DnsError, FailureKind
 from supervisor.adapters.acme.dns_servers import plain
 from supervisor.kit.process import Completed, OutputLimit, ProcessTimeout, run
-from supervisor.kit.texts import format_duration, one_line
+from supervisor.kit.texts import one_line, rough_duration
 from supervisor.model.acme import ZoneAccess
 
 _MOST_OUTPUT = 1 << 20
@@ -55,7 +55,7 @@ class Hook(msgspec.Struct, frozen=True, kw_only=True):
         try:
             done = self._ended(hook, verb, plain(name), value)
         except ProcessTimeout as error:
-            waited = format_duration(round(self.timeout_seconds, 1))
+            waited = rough_duration(self.timeout_seconds)
             raise DnsError(
                 f"{what}: `{verb}` did not end within {waited}",
                 "run it by hand: it is to end when it has asked for the change",

@@ -17,7 +17,7 @@ import msgspec
 
 from supervisor.adapters.acme.dns_error import DnsError, FailureKind
 from supervisor.adapters.acme.dns_servers import plain
-from supervisor.kit.texts import format_duration, meant, one_line
+from supervisor.kit.texts import meant, one_line, rough_duration
 from supervisor.model.acme import ZoneAccess
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Lexicon(msgspec.Struct, frozen=True, kw_only=True):
             thread.start()
             thread.join(self.timeout_seconds)
         if thread.is_alive():
-            took = format_duration(round(self.timeout_seconds, 1))
+            took = rough_duration(self.timeout_seconds)
             raise DnsError(self._cannot(zone, f"it did not answer within {took}"))
         if failures:
             raise failures[0]

@@ -22,6 +22,8 @@ from supervisor.model.podman import RegistryRule
 _T = TypeVar("_T")
 _QUESTION_SECONDS = 120.0
 """For one place, with all that it leads to: tokens, redirects, pages."""
+_EXACTLY_SECONDS = 10.0
+"""What takes less is told with a fraction."""
 
 
 class Asking(msgspec.Struct, kw_only=True):
@@ -186,6 +188,6 @@ def _in_time(session: Session, seconds: float) -> Iterator[None]:
         with anyio.fail_after(seconds):
             yield
     except TimeoutError:
-        raise Retry(
-            f"{session.doing}: {session.endpoint.host}: no end after {seconds:.3g} s"
-        ) from None
+        # It may be what was left of a longer time.
+        waited = f"{seconds:.2g}" if seconds < _EXACTLY_SECONDS else f"{seconds:.0f}"
+        raise Retry(f"{session.doing}: {session.endpoint.host}: no end after {waited} s") from None

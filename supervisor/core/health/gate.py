@@ -17,7 +17,7 @@ from supervisor.core.health.release import release_id
 from supervisor.core.health.startup import unready
 from supervisor.core.health.unit_health import unit_health
 from supervisor.core.health.wanted_units import failed_need, should_run
-from supervisor.kit.texts import format_duration
+from supervisor.kit.texts import format_duration, rough_duration
 from supervisor.model.app import DesiredApp, DesiredUnit
 from supervisor.model.health import Health
 from supervisor.model.observed import AppliedApp, Observed, UnitState
@@ -169,7 +169,7 @@ def judge(
     last_began = max((observed.unit(name).active_since for name in moved), default=0.0)
     ends = max(trial.began_at, min(last_began, now)) + max(float(settings.gate_timeout), settle)
     if strict and now >= ends:
-        after = format_duration(now - trial.began_at)
+        after = rough_duration(now - trial.began_at)
         return Gate(state=GateState.FAILED, reason=f"it is not well after {after}: {waits[0]}")
     if strict:
         looks.append(ends)

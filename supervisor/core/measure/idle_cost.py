@@ -7,7 +7,7 @@ import math
 import statistics
 from collections.abc import Sequence
 
-from supervisor.kit.texts import count, format_duration
+from supervisor.kit.texts import count, rough_duration
 from supervisor.model.idle import Difference, Figures, Load, Reading, Spread, Window
 
 _MINUTE = 60.0
@@ -148,7 +148,7 @@ def warnings(
     found = []
     if seconds < _MINUTE:
         found.append(
-            f"the window is short ({format_duration(round(seconds, 1))}): what happens once a "
+            f"the window is short ({rough_duration(seconds)}): what happens once a "
             "minute may be missed or count twice; --window 10m is what the documentation uses"
         )
     if busy > _BUSY_SHARE:

@@ -17,10 +17,10 @@ from supervisor.core.status.why_material import Material
 from supervisor.core.status.why_units import last_steps, step_in_words, what_came_before
 from supervisor.kit.texts import (
     count,
-    format_duration,
     joined,
     one_line,
     quoted,
+    rough_duration,
     short_id,
     with_why,
 )
@@ -105,7 +105,7 @@ def _release(material: Material) -> Iterator[Fact]:
 
 def _lasted(tried: Rollout) -> str:
     seconds = tried.ended_at - tried.began_at
-    return format_duration(round(seconds, 1)) if isfinite(seconds) and seconds >= 0 else ""
+    return rough_duration(seconds) if isfinite(seconds) and seconds >= 0 else ""
 
 
 def _why_released(

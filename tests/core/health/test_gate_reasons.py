@@ -81,7 +81,14 @@ def test_what_fails_since_what_it_needs_is_down_says_so(vpn, said):
     assert word.reason == f"a.service failed (x){said}"
 
 
-def judged(which, states, *, endings, restarted=MappingProxyType({})):
+def test_how_long_it_was_not_well_is_told_as_people_would():
+    web = app("web", container("web"))
+    began = NOW - 615.00671
+    word = judged(web, {"web": "activating"}, endings={}, began=began)
+    assert word.reason == "it is not well after 10m15s: web.service: activating"
+
+
+def judged(which, states, *, endings, restarted=MappingProxyType({}), began=NOW - 100):
     """What the gate says of an app on trial whose units are in these states."""
     observed = Observed(
         units={
@@ -107,6 +114,6 @@ def judged(which, states, *, endings, restarted=MappingProxyType({})):
         release="1",
         root=which.name,
         files=(),
-        began_at=NOW - 100,
+        began_at=began,
     )
     return judge(which, observed, trial, NOW, RolloutSettings(settle=10, gate_timeout=600))
