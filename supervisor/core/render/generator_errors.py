@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 
 from supervisor.core.files.app_files import AppFiles
 from supervisor.core.files.names import is_drop_in
-from supervisor.core.files.redact import redacted
+from supervisor.core.files.redact import OPEN_KEYS, redacted
 from supervisor.core.files.unitfile import Entry
 from supervisor.core.render.reading import Reading
+from supervisor.kit.texts import nearest
 from supervisor.model.app import Candidate
 from supervisor.model.errors import Finding
 from supervisor.model.quadlet import QUADLETS
@@ -36,6 +37,19 @@ _NO_SOURCE = re.compile(r"(?!.*\btype=(?:tmpfs|devpts|ramfs)\b)(?!.*\b(?:source|
 _OF_A_REPLICA = re.compile(r"requested Quadlet source (\S*%[iI]\S*)\.volume was not found")
 _GARBAGE = "which is not a key-value pair"
 _GROUP = re.compile(r"in group '([^']+)'")
+_UNKNOWN = re.compile(r"unsupported key '([^']+)'")
+_OTHER_KEYS = """
+    AddCapability AddHost Annotation Arch AuthFile BuildArg CertDir Copy Creds DecryptionKey
+    DisableDNS DropCapability Entrypoint Environment EnvironmentHost Exec ExitCodePropagation
+    ForceRM GlobalArgs HealthCmd HealthInterval HealthLogDestination HealthMaxLogCount
+    HealthMaxLogSize HealthOnFailure HealthRetries HealthStartPeriod HealthStartupCmd
+    HealthStartupInterval HealthStartupRetries HealthStartupSuccess HealthStartupTimeout
+    HealthTimeout IPAMDriver IgnoreFile Internal KubeDownForce Label LogOpt Mask NoNewPrivileges
+    Options PidsLimit PodmanArgs ReadOnly ReadOnlyTmpfs Retry RetryDelay RunInit SeccompProfile
+    Secret SecurityLabelDisable SecurityLabelFileType SecurityLabelLevel SecurityLabelNested
+    SecurityLabelType StartWithPod Sysctl TLSVerify Target Unmask Variant
+"""
+"""Those of podman-systemd.unit(5) whose values may be secret."""
 
 
 def quadlet_files(app: Candidate) -> list[str]:
@@ -151,6 +165,10 @@ def _finding(files: AppFiles, path: str, words: str, *, fatal: bool) -> Finding:
     said, hint = redacted(words, files), _encoding_hint(files.content(path) or b"")
     if _GARBAGE in words and not hint:
         hint = "a line is KEY=value, [Section] or # and a comment; yours may be a secret: not shown"
+    if (unknown := _UNKNOWN.search(words)) and not hint:
+        close = nearest(unknown[1], OPEN_KEYS.union(_OTHER_KEYS.split()))
+        hint = f"did you mean {close}=? " if close else ""
+        hint += "Podman names no more than the first mistake of a file"
     if named := _OF_A_REPLICA.search(words):
         name = named[1].replace("@", "-")
         hint = f"Volume={name}:/path gives each replica a volume of its own, without a .volume file"

@@ -248,6 +248,20 @@ def test_volumes_of_replicas_that_are_asked_for_by_file(source: str, hint: str) 
 
 
 @pytest.mark.parametrize(
+    ("key", "meant"),
+    [("Exce", "Exec"), ("PublishPorts", "PublishPort"), ("Environmnet", "Environment"), ("Q", "")],
+)
+def test_a_key_that_podman_does_not_know_is_told_with_the_nearest(key: str, meant: str) -> None:
+    readings = {"app": reading_of({"web.container": f"[Container]\nImage=x\n{key}=y\n"})}
+    words = f"unsupported key '{key}' in group 'Container' in {PLACE.stage}/app/web.container"
+    read_refusals(f'converting "web.container": {words}', readings, PLACE.stage)
+    (finding,) = readings["app"].findings
+    said = f"did you mean {meant}=? " if meant else ""
+    assert finding.hint == f"{said}Podman names no more than the first mistake of a file"
+    assert finding.line == 3
+
+
+@pytest.mark.parametrize(
     ("encoding", "hint"),
     [("utf-8-sig", "(BOM)"), ("utf-16", "it is UTF-16"), ("utf-8", "a line is KEY=value")],
 )
