@@ -177,12 +177,13 @@ class Cgroups(msgspec.Struct):
         return moved
 
     def _add(self, path: str, unit: str) -> None:
-        events = _read(path)
-        if self._inotify is None or events is None:
+        try:
+            inode = os.stat(path).st_ino  # noqa: PTH116  # thousands of times
+        except OSError:  # it has just ended
             return
-        if (added := self._inotify.add(path, Mask.MODIFY)) is not None:
+        if self._inotify and (added := self._inotify.add(path, Mask.MODIFY)) is not None:
             self._watches[path] = added
-            self._inodes[path] = events.inode  # one that took its place since is followed anew
+            self._inodes[path] = inode  # one that took its place since is followed anew
             self._followed[added] = (path, unit)
 
     def _unfollow(self, path: str) -> None:
