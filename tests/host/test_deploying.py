@@ -285,7 +285,7 @@ def test_an_app_that_is_renamed_goes_on_with_its_data(user, git_server):
         "apps/one/data.volume": "[Volume]\n\n[X-Podvisor]\nPrune=volumes\n",
         "apps/one/site.network": "[Network]\n",
         "apps/one/tick.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
-        "apps/one/tick.timer": "[Timer]\nOnCalendar=hourly\n\n[Install]\nWantedBy=timers.target\n",
+        "apps/one/tick.timer": "[Timer]\nOnCalendar=yearly\n\n[Install]\nWantedBy=timers.target\n",
     }
     files["apps/one/web.container"] = files["apps/one/web.container"].replace("Network=none\n", "")
     repository = deploy(user, git_server, files)

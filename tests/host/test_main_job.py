@@ -46,7 +46,7 @@ BLOG = {
 }
 BACKUP = {
     "apps/backup/backup.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
-    "apps/backup/backup.timer": "[Timer]\nOnCalendar=hourly\n\n[Install]\nWantedBy=timers.target\n",
+    "apps/backup/backup.timer": "[Timer]\nOnCalendar=yearly\n\n[Install]\nWantedBy=timers.target\n",
 }
 HELLO = {
     "apps/hello/hello.service": (

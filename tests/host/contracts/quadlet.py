@@ -46,7 +46,7 @@ GOOD = {
     "Containerfile": "FROM scratch\n",
     "conf/a": "a\n",
     "env": "A=1\n",
-    "tick.timer": "[Timer]\nOnCalendar=daily\n[Install]\nWantedBy=timers.target\n",
+    "tick.timer": "[Timer]\nOnCalendar=yearly\n[Install]\nWantedBy=timers.target\n",
     "tick.service": "[Service]\nType=oneshot\nExecStart=/bin/true\n",
 }
 LINKS = {"one@b.container": "one@.container"}
