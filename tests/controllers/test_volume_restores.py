@@ -153,11 +153,12 @@ async def half_of_one_and_another_ordered(world, daemon):
     return "both"
 
 
-@pytest.mark.parametrize("keep", [1, 9])
+@pytest.mark.parametrize(("keep", "seconds"), [(1, 30.0), (9, 30.0), (9, 0.01)])
 async def test_what_only_the_next_order_names_is_exported_with_what_was_before_the_first(
-    world, keep
+    world, keep, seconds
 ):
     world.settings = msgspec.structs.replace(world.settings, images=ImageSettings(keep=keep))
+    world.archive.seconds = seconds  # both exports may be of one second
     async with world.running() as daemon:
         both = await half_of_one_and_another_ordered(world, daemon)
         world.archive.load_failure = None
@@ -167,6 +168,7 @@ async def test_what_only_the_next_order_names_is_exported_with_what_was_before_t
         undo = remembered(world).snapshots[-1]
         assert world.archive.kept["web", undo.id] == {VOLUME: "of 2", "another": "of today"}
         assert undo.volumes.keys() == {VOLUME, "another"}
+        assert [one.id for one in remembered(world).snapshots].count(undo.id) == 1
         await restore(daemon, undo.release)
         await settle(daemon)
         assert runs(world) == 2

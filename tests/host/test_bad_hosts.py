@@ -418,7 +418,7 @@ def test_disk_full_while_the_ledger_is_written(user, git_server, small):
     # Even a restart does not need the disk.
     user.systemctl("restart", "podvisor.service")
     assert active(user, "one.service")
-    assert app_of(user, "one")["state"] == "ready"
+    user.wait_for(lambda: app_of(user, "one")["state"] == "ready", what="its gate anew")
     make_room(user, place)
     user.wait_for(lambda: app_of(user, "one").get("revision") == repository.head, 180, "by itself")
     user.wait_for(lambda: not status(user).get("problems"))

@@ -8,6 +8,7 @@ again at once nor goes on without it.
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from itertools import chain, count
 
 import anyio
 import msgspec
@@ -110,9 +111,7 @@ class VolumeController(msgspec.Struct, frozen=True, kw_only=True):
         try:
             await self._stop(step.app, step.stops, reason=step.reason)
             at = self.clock.now()
-            identity = (
-                f"{step.release or 'unknown'}-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
-            )
+            identity = self._new_id(step, at)
             sizes = await self.archive.save(
                 step.app,
                 identity,
@@ -135,6 +134,13 @@ class VolumeController(msgspec.Struct, frozen=True, kw_only=True):
             volumes=sizes,
             stopped=step.stops if is_kept else (),
         )
+
+    def _new_id(self, step: SnapshotVolumes, at: float) -> str:
+        """Return the id of a snapshot of that moment: of two of one second, each its own."""
+        first = f"{step.release or 'unknown'}-{datetime.fromtimestamp(at, UTC):%Y%m%dT%H%M%SZ}"
+        known = {one.id for one in remembered(self.ledger, step.app).snapshots}
+        others = (f"{first}-{number}" for number in count(2))
+        return next(one for one in chain([first], others) if one not in known)
 
     async def _check(self, app: str, snapshot: VolumeSnapshot, users: Collection[str]) -> None:
         """Raise Retry if a snapshot cannot be put back, which a person may mend.

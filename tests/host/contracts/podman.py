@@ -144,7 +144,7 @@ async def pulls(podman: PodmanClient) -> None:
         ),
         ("localhost:5999/x:1", Retry, "connection refused", ""),
         ("registry.invalid/x:1", Retry, "", ""),
-        ("Bad:Name", Stalled, "lowercase", "full name"),
+        ("Bad:Name", Stalled, "lowercase", "write it in small letters: bad:Name"),
         ("ct-no-such-short-name", Stalled, "short-name", "full name"),
     ):
         try:

@@ -128,9 +128,8 @@ async def main() -> None:
     assert sorted(answer.units) == ["good", "own", "twice", "uses"], answer.findings
     said = {name: [str(one) for one in found] for name, found in answer.findings.items()}
     print(said)
-    assert said["bad"] == [
-        "bad/bad.container:3: unsupported key 'Bogus' in group 'Container' in bad.container",
-    ]
+    (bad,) = said["bad"]
+    assert bad.startswith("bad/bad.container:3: unsupported key 'Bogus' in group 'Container'")
     assert said["lost"] == [
         "lost/lost.container:4: requested Quadlet unit nowhere.network was not found"
     ]
