@@ -398,6 +398,7 @@ async def test_a_revision_that_takes_from_a_unit_what_starts_it_is_on_trial_and_
         assert (app.state, app.gate, app.units[0].active) == (AppState.INACTIVE, "", "inactive")
         assert "nothing starts web.service" in app.findings[0].message
         assert len(world.events(EventKind.APPLIED)) == 2
+        assert world.ledger.rollouts("web")[-1].reason == "nothing of it is to run"
 
 
 async def test_a_job_of_which_nothing_more_is_known_is_told_by_its_word_alone(world):

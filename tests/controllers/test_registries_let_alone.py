@@ -1,65 +1,16 @@
 """A registry that wants to be let alone, on the whole daemon in virtual time."""
 
 import anyio
-import msgspec
 import pytest
 
-from supervisor.core.images.reference import name_and_tag
 from supervisor.model.errors import Retry
 from supervisor.model.events import EventKind
-from supervisor.model.image_status import PinRequest, UpdateRequest
-from supervisor.model.settings import RolloutSettings
+from tests.controllers import test_image_updates as updates
+from tests.controllers.test_image_updates import IMAGE, ONE, deploy, pin, push, running, update
 
-SETTLE = 10
-PULL = 60
-"""How long the fake Podman takes, in seconds."""
-IMAGE = "reg.example/web:1"
-WEB = f"v=1 image={IMAGE} track=digest"
-ONE = {"web/web.container": WEB}
+world = updates.world
 OTHER = "reg.example/dl:latest"
 DAY = 86_400.0
-
-
-@pytest.fixture
-def world(world):
-    world.settings = msgspec.structs.replace(
-        world.settings, rollout=RolloutSettings(settle=SETTLE, gate_timeout=600)
-    )
-    return world
-
-
-async def nothing(_event):
-    pass
-
-
-def push(world, content, image=IMAGE):
-    """Push to the registry; returns what a unit says to run that."""
-    repository, _ = name_and_tag(image)
-    runs = f"{repository}@{world.registry.push(image, content)}"
-    world.podman.registry.add(runs)
-    return runs
-
-
-async def deploy(world, daemon, files):
-    await world.push(daemon, files)
-    await anyio.sleep(PULL + SETTLE + 5)
-    await daemon.queue.wait_idle()
-
-
-def running(world, unit="web.service"):
-    """The image that a unit was started with, if it runs."""
-    digest = world.machine.running.get(unit)
-    return next(
-        (one.images[0] for one in world.machine.catalogue.values() if one.digest == digest), ""
-    )
-
-
-async def update(daemon, name="", **more):
-    return await daemon.service.update(UpdateRequest(name=name, **more), nothing)
-
-
-async def pin(daemon, *words):
-    return await daemon.service.pin(PinRequest(app="web", words=words), nothing)
 
 
 async def let_alone(world, daemon):

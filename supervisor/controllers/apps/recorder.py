@@ -4,7 +4,7 @@ Called by `controllers.apps.reconciler` at the end of a pass; the gate is asked 
 what is observed after the steps.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
@@ -169,7 +169,7 @@ class Recorder(msgspec.Struct, kw_only=True):
         for unit in before.units if before else ():
             self.ledger.drop(LoggedFailure, unit)
         self.ledger.drop_app(name)
-        ended = list(self._drop_all_orders(name))
+        ended = self._drop_all_orders(name)
         self.ledger.drop(JobRun, name)
         volumes = self.ledger.get(AppVolumes, name)
         if volumes and (volumes.restore or volumes.failure):
@@ -182,14 +182,18 @@ class Recorder(msgspec.Struct, kw_only=True):
         self.ledger.log(EventKind.REMOVED, app=name, reason=reason)
         self.desired_state.removed(name)
 
-    def _drop_all_orders(self, app: str) -> Iterator[str]:
-        """Forget what people ordered of an app; yields each in words."""
-        if hold := self.ledger.drop(Hold, app):
-            yield f"held at {hold.held_at}"
-        yield from (_pinned(one) for one in self._drop_orders(app) if one.pinned)
-        for one in [one for one in self.ledger.all(Scale).values() if one.app == app]:
-            self.ledger.drop(Scale, one.key)
-            yield f"{one.unit} scaled to {one.replicas}"
+    def _drop_all_orders(self, app: str) -> list[str]:
+        """Forget what people ordered of an app; returns each in words."""
+        hold = self.ledger.drop(Hold, app)
+        ended = [f"held at {hold.held_at}"] if hold else []
+        ended += [_pinned(one) for one in self._drop_orders(app) if one.pinned]
+        for scale in self._scales_of(app):
+            self.ledger.drop(Scale, scale.key)
+            ended.append(f"{scale.unit} scaled to {scale.replicas}")
+        return ended
+
+    def _scales_of(self, app: str) -> list[Scale]:
+        return [one for one in self.ledger.all(Scale).values() if one.app == app]
 
     def _drop_orders(self, app: str, *, but: Collection[str] = ()) -> list[ImageOrder]:
         """Forget what was ordered of an app's images, but for these questions; returns it."""
@@ -211,8 +215,7 @@ class Recorder(msgspec.Struct, kw_only=True):
 
     def _end_scales(self, app: DesiredApp) -> None:
         """End what was ordered of replicas, where the files say another number since."""
-        mine = [one for one in self.ledger.all(Scale).values() if one.app == app.name]
-        for one in overtaken(app, mine):
+        for one in overtaken(app, self._scales_of(app.name)):
             self.ledger.drop(Scale, one.key)
             reason = f"no longer scaled to {one.replicas}: its file says another number"
             self.ledger.log(EventKind.RESUMED, app=app.name, unit=one.unit, reason=reason)

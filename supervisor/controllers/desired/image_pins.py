@@ -124,7 +124,6 @@ class ImagePins(msgspec.Struct, kw_only=True):
         good = self.history.way_back(manifest) if manifest and manifest.revision else None
         suspension = self.suspensions.of(one.name)
         still = f"the app is held at {hold.held_at}" if hold else ""
-        scales = (order for order in self.ledger.all(Scale).values() if order.app == one.name)
         return Standing(
             app=one.name,
             base=one.base,
@@ -133,8 +132,15 @@ class ImagePins(msgspec.Struct, kw_only=True):
             orders=orders,
             still="the app is suspended" if suspension else still,
             until=suspension.until if suspension else 0.0,
-            idle=idle_files(self.units[one.name], scales),
+            idle=self._idle(one.name),
         )
+
+    def _idle(self, app: str) -> frozenset[str]:
+        """Return the paths of an app's files whose image nothing runs; few have replicas."""
+        units = self.units[app]
+        if not any(unit.has_replicas for unit in units):
+            return frozenset()
+        return idle_files(units, (one for one in self.ledger.all(Scale).values() if one.app == app))
 
     def foresee(
         self,

@@ -35,7 +35,7 @@ def report_pitfalls(reading: Reading) -> None:
 def _look_at_order(reading: Reading) -> None:
     """Warn of a circle of After= and Before=: systemd says no more of it than that there is one."""
     units = {unit.name: unit for unit in reading.units}
-    after = {name: reading.after.get(name, set()) & units.keys() for name in units}
+    after = {name: sorted(units.keys() & reading.after.get(name, ())) for name in units}
     try:
         TopologicalSorter(after).prepare()
     except CycleError as error:
